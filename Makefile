@@ -1,0 +1,70 @@
+# Each target makes its own .venv first. `make demo` needs Python 3.11 or newer, make and a package registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+.DELETE_ON_ERROR:
+.PHONY: env demo test test-unit test-integration check format bench help clean
+
+help: ## Show the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+demo: $(VENV)/.run ## Watch a quantum-volume experiment run on queue workers.
+	$(BIN)/aerq demo
+
+test: $(VENV)/.test ## All tests, with real servers, workers and Aer.
+	$(BIN)/python -m pytest tests/unit -n $(CORES) --dist worksteal -q
+	$(BIN)/python -m pytest tests/integration -q
+	$(BIN)/python -m pytest tests/fidelity -q
+
+test-unit: $(VENV)/.test ## The tests without servers; seconds.
+	$(BIN)/python -m pytest tests/unit -n $(CORES) --dist worksteal -q
+
+test-integration: $(VENV)/.test ## The tests with real servers, workers and Aer.
+	$(BIN)/python -m pytest tests/integration -q
+
+fidelity: $(VENV)/.test ## Compare drawn jobs with local Aer: make fidelity CASES=20000 [SEED=7].
+	FIDELITY_CASES=$(or $(CASES),500) FIDELITY_SEED=$(or $(SEED),$(shell date +%s)) \
+	  $(BIN)/python -m pytest tests/fidelity -q -s -k "generated or seed"
+
+check: $(VENV)/.test links ## Format, lint, types, direction of the layers.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	cd .links && ../$(BIN)/lint-imports --config ../pyproject.toml --no-cache
+
+format: $(VENV)/.test ## Format the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+env: .env ## Write .env with new passwords for docker-compose.
+
+.env:
+	@umask 077; $(PYTHON) -c 'import re, secrets; print(re.sub(r"(?m)^(\w+_PASSWORD)=$$", lambda m: m[1] + "=" + secrets.token_urlsafe(24), open(".env.example").read()), end="")' > $@
+	@echo "wrote .env"
+
+bench: $(VENV)/.test ## Compare aerq with local Aer on this machine.
+	$(BIN)/python benchmarks/bench.py
+
+clean: ## Remove what make made.
+	rm -rf $(VENV) .links .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+# Type checkers and the layer check want the folders under the name they install as.
+.PHONY: links
+links:
+	@mkdir -p .links/aerq
+	@for folder in config tasks jobs; do ln -sfn ../../$$folder .links/aerq/$$folder; done
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "aerq needs Python 3.11 or newer; say which with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,check]'
+	@touch $@ $(VENV)/.run

@@ -1,0 +1,71 @@
+"""The connection to the store (Redis or Valkey), and what aerq says when it does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from .errors import UnavailableError
+from .settings import Settings
+from .urls import masked
+
+#: Longest time in seconds that one blocking read waits inside the server. Shorter than the socket's own timeout, so
+#: that a read which found nothing is never taken for a dead connection.
+BLOCK_SECONDS = 5.0
+
+
+def connect_store(settings: Settings) -> redis.Redis:
+    """Makes a client of the store; nothing is sent yet.
+
+    Args:
+        settings: where the store is.
+
+    Returns:
+        A client with a connection pool, safe to share between threads.
+
+    Raises:
+        SettingsError: if no store is configured.
+    """
+    return redis.Redis.from_url(
+        settings.require_store_url(),
+        socket_connect_timeout=settings.connect_timeout_seconds,
+        # A dead peer must be noticed while a caller still waits; every blocking read is shorter than this.
+        socket_timeout=BLOCK_SECONDS + max(settings.connect_timeout_seconds, 1.0),
+        socket_keepalive=True,
+        health_check_interval=30,
+        # Two quick tries carry over a dropped connection; whoever can wait longer does so with a deadline of its own.
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
+        protocol=2,
+    )
+
+
+@contextmanager
+def store_errors(settings: Settings) -> Iterator[None]:
+    """Turns the client's errors into `UnavailableError`, with the address and without the password."""
+    where = masked(settings.store_url or "")
+    variable = "AERQ_STORE_URL" if "store_url" in settings.model_fields_set else "AERQ_BROKER_URL"
+    try:
+        yield
+    except redis.AuthenticationError as error:
+        raise UnavailableError(f"the store at {where} refuses the password; check the one in {variable}") from error
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise UnavailableError(
+            f"the store at {where} does not answer; check that its server runs and that {variable} names it "
+            "(after a new `aerq up`, make a new backend)"
+        ) from error
+    except redis.InvalidResponse as error:
+        raise UnavailableError(f"what answers at {where} is no Redis or Valkey server; check {variable}") from error
+    except redis.OutOfMemoryError as error:
+        raise UnavailableError(
+            f"the store at {where} is full (maxmemory with noeviction); delete jobs or give it more memory"
+        ) from error
+    except redis.RedisError as error:
+        # The text may quote the command that was refused, and so what was in it.
+        raise UnavailableError(
+            f"the store at {where} refuses ({type(error).__name__}); its log says why, often the rights of its user "
+            "or a replica that is missing"
+        ) from error

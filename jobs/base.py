@@ -1,0 +1,93 @@
+"""`BaseJob`: what every job of aerq can do (seed page BaseJob), on Qiskit's `JobV1`."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from qiskit.providers import JobStatus, JobV1
+from qiskit.providers.jobstatus import JOB_FINAL_STATES
+from qiskit.result import Result
+
+from .deadline import Deadline
+from .errors import JobTimeoutError
+
+
+class BaseJob(JobV1, ABC):  # type: ignore[misc]
+    """Handles asynchronous jobs.
+
+    Args:
+        backend: the backend that the job runs on.
+        job_id: the job's unique id.
+        **metadata: any further values to keep in `metadata`.
+    """
+
+    version = 1
+
+    def __init__(self, backend: Any, job_id: str, **metadata: Any) -> None:
+        super().__init__(backend, str(job_id), **metadata)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.job_id()}>"
+
+    @abstractmethod
+    def submit(self) -> None:
+        """Submits the job to the backend for execution."""
+
+    @abstractmethod
+    def result(self, timeout: float | None = None) -> Result:
+        """Returns the results of the job."""
+
+    @abstractmethod
+    def cancel(self) -> Any:
+        """Attempts to cancel the job."""
+
+    @abstractmethod
+    def status(self) -> JobStatus:
+        """Returns the status of the job."""
+
+    def done(self) -> bool:
+        """Whether the job has successfully run."""
+        return self.status() is JobStatus.DONE
+
+    def running(self) -> bool:
+        """Whether the job is actively running."""
+        return self.status() is JobStatus.RUNNING
+
+    def cancelled(self) -> bool:
+        """Whether the job has been cancelled."""
+        return self.status() is JobStatus.CANCELLED
+
+    def in_final_state(self) -> bool:
+        """Whether the job is in a final state: `DONE`, `CANCELLED` or `ERROR`."""
+        return self.status() in JOB_FINAL_STATES
+
+    def wait_for_final_state(
+        self,
+        timeout: float | None = None,
+        wait: float = 5,
+        callback: Callable[[str, JobStatus, Any], object] | None = None,
+    ) -> None:
+        """Waits until the job is in a final state such as `DONE` or `ERROR`.
+
+        Args:
+            timeout: seconds to wait, or None to wait as long as it takes.
+            wait: seconds between two queries; an end that comes in between is noticed at once.
+            callback: called after each query that found no final state, with the job's id, its status and the job.
+
+        Raises:
+            JobTimeoutError: if the job does not reach a final state before the timeout; the job runs on.
+        """
+        deadline = Deadline.after(timeout)
+        while (status := self.status()) not in JOB_FINAL_STATES:
+            if deadline.passed:
+                raise JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; it runs on")
+            if callback is not None:
+                callback(self.job_id(), status, self)
+            self._wait_for_end(deadline.remaining(max(0.0, wait)))
+
+    def _wait_for_end(self, seconds: float) -> None:
+        """Waits for the job's end or that many seconds; jobs that are told of their end come back at once."""
+        threading.Event().wait(seconds)

@@ -1,0 +1,1 @@
+"""The `aerq` command."""

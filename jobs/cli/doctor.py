@@ -1,0 +1,163 @@
+"""`aerq doctor`: one line for each thing that must be right, with the mend where it is not."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import click
+from kombu import Connection
+from kombu.exceptions import OperationalError
+
+from ...config.errors import AerqError, UnavailableError
+from ...config.local.discovery import find_running
+from ...config.settings import Settings
+from ...config.urls import masked
+from ...tasks.records.store import Records
+from ...tasks.records.workers import WorkerRecord, live_workers
+from ...tasks.versions import versions
+
+#: Clocks this many seconds apart are worth a word. Nothing depends on them: the store's clock rules.
+CLOCK_SECONDS = 5.0
+#: These must be the same on both sides, or bits and formats may differ.
+_MUST_AGREE = ("aerq", "qiskit", "qiskit-aer")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        what: the thing that was looked at.
+        ok: whether it is right.
+        found: what was found.
+        mend: what to do where it is not right.
+    """
+
+    what: str
+    ok: bool
+    found: str
+    mend: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; the default where the output is no terminal.")
+def doctor(as_json: bool) -> None:
+    """Check broker, store, workers, versions on both sides and clocks.
+
+    Exit code 0 if all is well, 1 if something has to be mended.
+    """
+    findings = list(examine())
+    if as_json or not sys.stdout.isatty():
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            mark = click.style("ok  ", fg="green") if finding.ok else click.style("FAIL", fg="red", bold=True)
+            click.echo(f"{mark} {finding.what:<9} {finding.found}")
+            if finding.mend:
+                click.echo(f"               mend: {finding.mend}")
+    if not all(finding.ok for finding in findings):
+        raise SystemExit(1)
+
+
+def examine() -> Iterator[Finding]:
+    """Looks at everything, one finding after the other; what cannot be reached ends the look."""
+    try:
+        settings = Settings.from_environment()
+    except AerqError as error:
+        yield Finding("settings", False, str(error), "correct or unset this variable")
+        return
+    source = "AERQ_* environment"
+    if settings.broker_url is None:
+        running = find_running()
+        if running is None:
+            yield Finding(
+                "settings",
+                False,
+                "no broker is configured and no `aerq up` runs",
+                "set AERQ_BROKER_URL, or start a cluster here with: aerq up",
+            )
+            return
+        settings, source = running, "a running `aerq up`"
+    yield Finding("settings", True, f"from {source}")
+    broker = _broker(settings)
+    yield broker
+    records = None
+    try:
+        settings.require_store_url()
+        records = Records(settings)
+        before = time.time()
+        now = records.ping()
+        after = time.time()
+        yield Finding("store", True, f"{masked(settings.store_url or '')} answers in {(after - before) * 1000:.1f} ms")
+        workers = live_workers(records, settings)
+    except AerqError as error:
+        yield Finding("store", False, str(error), "start the server, or correct AERQ_STORE_URL")
+        return
+    finally:
+        if records is not None:
+            records.close()
+    yield from _workers(settings, workers)
+    yield from _versions(workers)
+    yield _clock("this host", now - (before + after) / 2)
+    for worker in workers:
+        yield _clock(worker.name, worker.written - worker.clock)
+
+
+def _broker(settings: Settings) -> Finding:
+    where = masked(settings.broker_url or "")
+    connection = Connection(
+        settings.broker_url,
+        connect_timeout=settings.connect_timeout_seconds,
+        transport_options={"socket_connect_timeout": settings.connect_timeout_seconds},
+    )
+    try:
+        connection.ensure_connection(max_retries=1, timeout=settings.connect_timeout_seconds)
+        connection.default_channel.client.ping() if "redis" in where.partition(":")[0] else None
+        return Finding("broker", True, f"{where} answers")
+    except (OperationalError, UnavailableError, OSError, *connection.connection_errors) as error:
+        kind = type(error.__cause__ or error).__name__
+        return Finding(
+            "broker", False, f"{where} does not answer ({kind})", "start the server, or correct AERQ_BROKER_URL"
+        )
+    finally:
+        connection.release()
+
+
+def _workers(settings: Settings, workers: list[WorkerRecord]) -> Iterator[Finding]:
+    serving = [worker for worker in workers if worker.queue == settings.queue]
+    if not serving:
+        yield Finding(
+            "workers", False, f"none reads the queue {settings.queue!r}", "start one for this broker: aerq worker"
+        )
+    for worker in serving:
+        found = f"{worker.name}: {worker.slots} slots of {worker.threads} threads and {worker.memory_mb} MiB"
+        yield Finding("workers", True, found)
+
+
+def _versions(workers: list[WorkerRecord]) -> Iterator[Finding]:
+    here = versions()
+    shown = ", ".join(f"{name} {number}" for name, number in here.items())
+    yield Finding("versions", True, f"here: {shown}")
+    for worker in workers:
+        differing = [
+            f"{name} {worker.versions.get(name)} there and {here[name]} here"
+            for name in _MUST_AGREE
+            if worker.versions.get(name) != here[name]
+        ]
+        if differing:
+            yield Finding(
+                "versions", False, f"{worker.name}: {', '.join(differing)}", "install the same versions on both sides"
+            )
+        else:
+            yield Finding("versions", True, f"{worker.name}: the same")
+
+
+def _clock(whose: str, behind: float) -> Finding:
+    found = f"{whose} is {abs(behind):.1f} s {'behind' if behind > 0 else 'ahead of'} the store"
+    if abs(behind) <= CLOCK_SECONDS:
+        return Finding("clock", True, found)
+    return Finding("clock", False, found, "set the host's clock (NTP); jobs run, but times shown for it are off")

@@ -1,0 +1,77 @@
+"""`aerq worker` and `aerq flower`: Celery's own commands, with the options that aerq's workers want."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+
+import click
+
+from ...config.flower import flower_options
+from ...config.settings import Settings
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--slots", "-c", type=click.IntRange(min=1), help="Tasks run at a time; by default the number of cores.")
+@click.option("--name", "-n", help="Name of this worker; by default aerq@HOST.")
+@click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
+def worker(slots: int | None, name: str | None, celery_options: tuple[str, ...]) -> None:
+    """Start a worker in the foreground.
+
+    Broker and store come from AERQ_BROKER_URL and AERQ_STORE_URL. Everything after -- goes to Celery; the same as
+    `celery -A aerq.tasks worker`. SIGTERM or Ctrl-C waits for running experiments to end; a second Ctrl-C stops at
+    once.
+    """
+    settings = Settings.from_environment()
+    settings.require_broker_url()
+    settings.require_store_url()
+    command = [
+        *_celery(),
+        "worker",
+        "--hostname",
+        name or "aerq@%h",
+        "--loglevel",
+        settings.log_level,
+        # Workers of aerq have nothing to tell each other; without these a worker starts a second sooner.
+        "--without-mingle",
+        "--without-gossip",
+    ]
+    if slots:
+        command += ["--concurrency", str(slots)]
+    _become([*command, *celery_options])
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the page (environment: AERQ_FLOWER_PORT).")
+@click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
+def flower(port: int | None, address: str, celery_options: tuple[str, ...]) -> None:
+    """Start the Flower page in the foreground.
+
+    The login is FLOWER_BASIC_AUTH=user:password from the environment; without one, a password is made and shown once.
+    """
+    settings = Settings.from_environment()
+    settings.require_broker_url()
+    environment = flower_environment()
+    user, _, password = environment["FLOWER_BASIC_AUTH"].partition(":")
+    if "FLOWER_BASIC_AUTH" not in os.environ:
+        click.echo(f"Flower: http://{address}:{port or settings.flower_port}  user {user}  password {password}")
+    os.environ.update(environment)
+    _become([*_celery(), "flower", *flower_options(address, port or settings.flower_port), *celery_options])
+
+
+def flower_environment() -> dict[str, str]:
+    """Flower's variables: the login that is set, or one with a new password."""
+    return {"FLOWER_BASIC_AUTH": os.environ.get("FLOWER_BASIC_AUTH") or f"aerq:{secrets.token_urlsafe(12)}"}
+
+
+def _celery() -> list[str]:
+    return [sys.executable, "-m", "celery", "--app", "aerq.tasks", "--quiet"]
+
+
+def _become(command: list[str]) -> None:
+    """Replaces this process, so that signals reach Celery itself."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(command[0], command)  # noqa: S606 (no shell is wanted)

@@ -1,0 +1,79 @@
+"""`aerq jobs`: the stored jobs, newest first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from .failures import one_line
+from .run import stdout_is_a_terminal
+from .summaries import JobSummary, clock, style
+
+_STATUSES = ("QUEUED", "RUNNING", "DONE", "ERROR", "CANCELLED")
+
+
+@click.command(
+    epilog="""\b
+JSON: a list of objects with job_id, status, tags, tasks, queued, running,
+  done, failed, cancelled, and submitted, started, finished in seconds since
+  the epoch by the store's clock.
+
+Without AERQ_BROKER_URL a running `aerq up` is used; without that it is refused."""
+)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N jobs.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(_STATUSES, case_sensitive=False),
+    metavar="STATUS",
+    help=f"Only jobs of this status, or of one of several: {', '.join(_STATUSES)}.",
+)
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only jobs with this tag, or with all of several.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; the default where the output is no terminal.")
+def jobs(limit: int, statuses: tuple[str, ...], tags: tuple[str, ...], as_json: bool) -> None:
+    """List the stored jobs, newest first."""
+    from .cluster import connect
+
+    provider = connect()
+    found = provider.jobs(limit=limit, status=list(statuses) or None, job_tags=tags)
+    records = provider.get_backend().celery_executor.records
+    counts = records.counts([job.job_id() for job in found]) if found else []
+    summaries = [
+        JobSummary.of_counts(job.job_id(), job.job_tags, count)
+        for job, count in zip(found, counts, strict=True)
+        if count is not None  # deleted since
+    ]
+    if as_json or not stdout_is_a_terminal():
+        click.echo(json.dumps([summary.to_dict() for summary in summaries], indent=2, ensure_ascii=False))
+        return
+    _show(summaries)
+
+
+def _show(summaries: Sequence[JobSummary]) -> None:
+    """Prints the table for people."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not summaries:
+        click.echo("no jobs")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Job", no_wrap=True)
+    table.add_column("Status")
+    table.add_column("Tasks", justify="right")
+    table.add_column("Submitted", no_wrap=True)
+    table.add_column("Tags", overflow="fold")
+    for summary in summaries:
+        table.add_row(
+            Text(one_line(summary.job_id)),
+            Text(summary.status, style=style(summary.status)),
+            f"{summary.ended}/{summary.tasks}",
+            clock(summary.submitted),
+            Text(one_line(", ".join(summary.tags))),
+        )
+    Console().print(table)

@@ -1,0 +1,73 @@
+"""The table of counts on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .failures import one_line
+from .reports import CircuitReport, RunReport, ranked
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+#: How many outcomes a circuit gets: many where there are few circuits, few where there are many.
+_OUTCOMES_OF_FEW, _FEW = 16, 3
+_OUTCOMES_OF_MANY = 4
+#: The longest bar of a share.
+_BAR = 20
+
+
+def counts_table(report: RunReport) -> Table:
+    """The most frequent outcomes of every circuit."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Circuit", overflow="fold")
+    table.add_column("Qubits", justify="right")
+    table.add_column("Method", overflow="fold")
+    table.add_column("Outcome", overflow="fold")
+    table.add_column("Counts", justify="right")
+    table.add_column("Share", justify="right")
+    table.add_column("", width=_BAR, no_wrap=True)
+    most = _OUTCOMES_OF_FEW if len(report.circuits) <= _FEW else _OUTCOMES_OF_MANY
+    for circuit in report.circuits:
+        _add_circuit(table, circuit, most)
+    return table
+
+
+def print_report(report: RunReport, console: Console) -> None:
+    """Prints the table and one line on the job."""
+    from rich.text import Text
+
+    console.print(counts_table(report))
+    count = len(report.circuits)
+    circuits = "1 circuit" if count == 1 else f"{count} circuits"
+    console.print(Text(f"Job {report.job_id}: {circuits}, seed {report.seed}, {report.seconds:.2f} s", style="dim"))
+
+
+def _add_circuit(table: Table, circuit: CircuitReport, most: int) -> None:
+    """Adds a circuit's rows; its name stands in the first."""
+    from rich.text import Text
+
+    # names come from files: as Text they are no markup, and on one line they steer no terminal
+    head: list[Text | str] = [Text(one_line(circuit.name)), str(circuit.qubits), circuit.method or ""]
+    if circuit.counts is None:
+        table.add_row(*head, Text(one_line(circuit.error or "failed"), style="red"), end_section=True)
+        return
+    shown, others, rest = ranked(circuit.counts, most)
+    rows = [(Text(bits), count) for bits, count in shown]
+    if others:
+        rows.append((Text(f"{others} others", style="dim"), rest))
+    total = sum(circuit.counts.values())
+    for number, (outcome, count) in enumerate(rows):
+        share = count / total
+        table.add_row(
+            *(head if number == 0 else ["", "", ""]),
+            outcome,
+            str(count),
+            f"{share:.1%}",
+            Text("█" * round(share * _BAR), style="cyan"),
+            end_section=number == len(rows) - 1,
+        )

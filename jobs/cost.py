@@ -1,0 +1,106 @@
+"""A rough idea of how long an experiment takes, good enough to make tasks of about equal length.
+
+The numbers were measured with qiskit-aer 0.18.2 on one thread of an ordinary x86 core. They are off by a factor of
+two or three between machines, by the same factor for all experiments, and that does not matter for a fair share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from qiskit.circuit import QuantumCircuit
+from qiskit_aer.backends.backend_utils import BASIS_GATES
+
+from .options import RunOptions
+
+#: A task shorter than this costs more to send than to run.
+LEAST_TASK_SECONDS = 0.025
+#: Tasks per slot: enough that a slot which got the long ones does not keep the others waiting.
+TASKS_PER_SLOT = 4
+#: Slots assumed while nobody knows.
+UNKNOWN_SLOTS = 8
+
+#: Aer's compiler in Python, per experiment and per instruction.
+_PREPARE, _PREPARE_GATE = 0.5e-3, 20e-6
+#: The whole of a gate on an amplitude, of a state of one kind or the other.
+_AMPLITUDE, _DENSITY_AMPLITUDE = 1.0e-9, 3.2e-9
+#: The fixed part of a gate: on a state that is simulated once, and in each shot of a noisy circuit.
+_GATE, _NOISY_GATE = 1.0e-6, 3.0e-6
+_DENSITY_GATE, _TENSOR_GATE = 20e-6, 15e-6
+#: Drawing one outcome, per qubit; of a stabilizer state per pair of qubits.
+_DRAW, _DRAW_STABILIZER = 0.22e-6, 0.07e-6
+#: A bond of a matrix product state doubles with each gate across it; more than this is seldom reached.
+_WIDEST_BOND_BITS = 6
+_TENSOR_ELEMENT = 4e-9
+#: Larger states fit no machine, and their cost no float.
+_MOST_QUBITS = 40
+
+
+def experiment_seconds(circuit: QuantumCircuit, options: RunOptions) -> float:
+    """The estimated time of one experiment on one thread."""
+    names = circuit.count_ops()
+    gates = sum(names.values())
+    qubits = min(circuit.num_qubits, _MOST_QUBITS)
+    noisy = options.noise_model is not None and bool(options.noise_model.noise_instructions)
+    each_shot = noisy or circuit.has_control_flow_op() or "reset" in names
+    runs = max(options.shots, 1) if each_shot else 1
+    method = _likely_method(names.keys(), qubits, noisy, options)
+
+    if method == "density_matrix":
+        kernel = gates * (_DENSITY_GATE + _DENSITY_AMPLITUDE * 4.0**qubits)
+    elif method == "stabilizer":
+        kernel = runs * gates * (_GATE + 1e-9 * qubits * qubits)
+    elif method == "matrix_product_state":
+        bond = 2.0 ** min(qubits / 2, _WIDEST_BOND_BITS)
+        kernel = runs * gates * (_TENSOR_GATE + _TENSOR_ELEMENT * bond**3)
+    elif method in ("unitary", "superop"):
+        kernel = gates * _AMPLITUDE * (4.0 if method == "unitary" else 16.0) ** qubits
+    else:
+        gate = _NOISY_GATE + 4 * _AMPLITUDE * 2.0**qubits if each_shot else _GATE + _AMPLITUDE * 2.0**qubits
+        kernel = runs * gates * gate
+    draw = _DRAW_STABILIZER * qubits * qubits if method == "stabilizer" else _DRAW * qubits
+    seconds: float = _PREPARE + _PREPARE_GATE * gates + kernel + draw * options.shots
+    return seconds
+
+
+def task_seconds(total: float, slots: int | None) -> float:
+    """How long a task should be for a job of this length.
+
+    Args:
+        total: estimated seconds of the whole job.
+        slots: slots of the cluster, or None if unknown.
+    """
+    return max(total / (TASKS_PER_SLOT * (slots or UNKNOWN_SLOTS)), LEAST_TASK_SECONDS)
+
+
+def even_groups(seconds: Sequence[float], target: float) -> list[int]:
+    """Cuts a row of experiments into consecutive groups that each take about a target time.
+
+    Args:
+        seconds: estimated time of each experiment.
+        target: the time of a group.
+
+    Returns:
+        The sizes of the groups, none of them 0.
+    """
+    sizes: list[int] = []
+    size, filled = 0, 0.0
+    for value in seconds:
+        # A group ends where it comes closest to its target.
+        if size and filled + value / 2 > target:
+            sizes.append(size)
+            size, filled = 0, 0.0
+        size += 1
+        filled += value
+    if size:
+        sizes.append(size)
+    return sizes
+
+
+def _likely_method(names: Iterable[str], qubits: int, noisy: bool, options: RunOptions) -> str:
+    if options.method != "automatic":
+        return options.method
+    if noisy and qubits < _MOST_QUBITS and options.shots > 1 << qubits:
+        return "density_matrix"
+    clifford = frozenset(BASIS_GATES["stabilizer"]) | {"measure", "barrier", "reset", "delay"}
+    return "stabilizer" if frozenset(names) <= clifford else "statevector"

@@ -1,0 +1,49 @@
+"""The application that `celery -A aerq.tasks worker` and `celery -A aerq.tasks flower` load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery, signals
+
+from ..config.celery import create_app
+from ..config.settings import Settings
+from .experiments import register
+from .kernel import AerKernel
+from .qobj import Qobj
+from .worker.cancel import install_cancel_command
+from .worker.limits import kernel_limits
+from .worker.slots import prepare_slot
+from .worker.steps import Heartbeat, SlotCount
+
+
+def worker_app(settings: Settings) -> Celery:
+    """Makes the application of a worker: with its tasks, its control command and its steps.
+
+    Args:
+        settings: broker, store, queue and limits.
+
+    Raises:
+        SettingsError: if no broker or no store is configured.
+    """
+    app = create_app(settings)
+
+    def kernel() -> Callable[[Qobj], dict[str, Any]]:
+        return AerKernel(kernel_limits(settings, int(getattr(app, "aerq_slots", 1)))).run
+
+    register(app, settings, kernel)
+    install_cancel_command()
+    app.steps["worker"].add(SlotCount)
+    app.steps["consumer"].add(Heartbeat)
+    signals.worker_process_init.connect(prepare_slot, weak=False)
+    return app
+
+
+def __getattr__(name: str) -> Celery:
+    """Makes the application when Celery's command line asks for it, and not when somebody imports this module."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    app = worker_app(Settings.from_environment())
+    globals()["app"] = app
+    return app

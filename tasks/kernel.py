@@ -1,0 +1,126 @@
+"""The kernel: runs a Qobj with Aer, step by step as `AerSimulator.run` does, and returns Aer's raw output.
+
+The steps are those of `AerBackend._execute_circuits_job` (qiskit_aer/backends/aerbackend.py). They are repeated here
+for what a part of a job needs and Aer's own method cannot be told: the job-wide numbers in `QobjConfig` and the phase
+from which a sweep goes on. The circuits' metadata stays with the producer.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from qiskit_aer import AerSimulator
+from qiskit_aer.backends.aer_compiler import assemble_circuits, generate_aer_config
+from qiskit_aer.backends.backend_utils import LIBRARY_DIR
+from qiskit_aer.noise import NoiseModel
+
+from .qobj import Qobj
+
+
+@dataclass(frozen=True)
+class KernelLimits:
+    """What one kernel may use of its machine.
+
+    Attributes:
+        threads: threads, or None for Aer's default, all cores.
+        memory_mb: MiB of memory, or None for Aer's default, all physical memory.
+    """
+
+    threads: int | None = None
+    memory_mb: int | None = None
+
+
+class AerKernel:
+    """Aer in this process. It holds the GIL while it runs, so only a process that answers to nobody may have one.
+
+    Args:
+        limits: what it may use.
+    """
+
+    def __init__(self, limits: KernelLimits | None = None) -> None:
+        self._limits = limits or KernelLimits()
+        self._backend = AerSimulator()
+        self._noise: tuple[NoiseModel, dict[str, Any]] | None = None
+
+    def run(self, qobj: Qobj, job_id: str | None = None) -> dict[str, Any]:
+        """Runs the experiments of a Qobj.
+
+        Args:
+            qobj: the experiments and how to run them.
+            job_id: the id to write into the output; the Qobj's own if None.
+
+        Returns:
+            Aer's raw output, in which an experiment that failed is marked as Aer marks it.
+
+        Raises:
+            AerError: if Aer refuses the whole Qobj before it runs.
+        """
+        start = time.time()
+        backend, config = self._backend, qobj.config
+        options: dict[str, Any] = {
+            **config.options,
+            "shots": config.shots,
+            "seed_simulator": config.seed_simulator,
+            **self._capped(config.options),
+        }
+        if config.noise_model is not None:
+            options["noise_model"] = config.noise_model
+        circuits, noise_model = backend._compile([experiment.circuit for experiment in qobj.experiments], **options)
+        aer_circuits, index_maps = assemble_circuits(circuits)
+        if any(experiment.binds for experiment in qobj.experiments):
+            binds = [dict(experiment.binds or {}) for experiment in qobj.experiments]
+            options["parameterizations"] = backend._convert_binds(circuits, binds, index_maps)
+            for aer_circuit, experiment in zip(aer_circuits, qobj.experiments, strict=True):
+                if experiment.global_phase:
+                    aer_circuit.global_phase_angle = experiment.global_phase
+        for number, aer_circuit in enumerate(aer_circuits):
+            aer_circuit.circ_id = number
+        aer_config = generate_aer_config(circuits, backend.options, **options)
+        aer_config.memory_slots = max(aer_config.memory_slots, config.memory_slots)
+        aer_config.n_qubits = max(aer_config.n_qubits, config.n_qubits)
+
+        aer_config.library_dir = LIBRARY_DIR
+        output: dict[str, Any] = backend._controller.execute(aer_circuits, self._noise_dict(noise_model), aer_config)
+        output["job_id"] = job_id or qobj.qobj_id
+        output["date"] = datetime.datetime.now().isoformat()
+        output["backend_name"] = qobj.header.backend_name
+        output["backend_version"] = qobj.header.backend_version
+        for result in output["results"]:
+            result.pop("circ_id", None)
+            if "header" in result:
+                result["header"]["metadata"] = {}
+        output["time_taken"] = time.time() - start
+        return output
+
+    def _noise_dict(self, noise_model: NoiseModel | None) -> dict[str, Any]:
+        """The noise model as Aer's C++ takes it (`cpp_execute_circuits`), made once for the tasks that share it.
+
+        For the model of a device it takes longer to make than many a small circuit takes to run.
+        """
+        if not noise_model:  # as Aer asks: an ideal model is false
+            return {}
+        if self._noise is None or self._noise[0] is not noise_model:
+            self._noise = (noise_model, noise_model.to_dict(serializable=True))
+        return self._noise[1]
+
+    def _capped(self, options: Any) -> dict[str, Any]:
+        """The operator's limits, or the user's own where they are smaller. Threads do not change Aer's bits."""
+        capped: dict[str, Any] = {}
+        if self._limits.threads is not None:
+            capped["max_parallel_threads"] = _smaller(options.get("max_parallel_threads"), self._limits.threads)
+        if self._limits.memory_mb is not None:
+            capped["max_memory_mb"] = _smaller(options.get("max_memory_mb"), self._limits.memory_mb)
+        return capped
+
+
+def _smaller(wanted: int | None, limit: int) -> int:
+    """The limit, unless something positive and smaller was asked for; 0 and -1 mean "all there is" to Aer."""
+    return limit if wanted is None or wanted <= 0 else min(wanted, limit)
+
+
+def run_qobj(qobj: Qobj, job_id: str) -> dict[str, Any]:
+    """Runs a Qobj in this process, without limits: what a user's own executor is given to run."""
+    return AerKernel().run(qobj, job_id)

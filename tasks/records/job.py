@@ -1,0 +1,105 @@
+"""What is kept of a job beside the states of its tasks: enough to find it again and to send its messages again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import msgpack
+
+from ..message import Message
+from ..wire.errors import DecodingError
+
+#: Raised by one whenever an older aerq could misread a newer record.
+RECORD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job as it was submitted; it never changes.
+
+    Attributes:
+        job_id: the job's id.
+        backend_name: name of the backend that the user ran on.
+        backend_version: its version.
+        names: name of each experiment's circuit, in order; the experiments of one binding share a name.
+        circuits: for each experiment the place of its circuit in the list given to `run()`.
+        tags: the user's tags.
+        messages: the message of each task, in order.
+        kind: which kernel runs it: `aer` or `basic`.
+        as_set: whether the user holds an `AerJobSet`.
+        aerq: the version of aerq that submitted it.
+        time_limit_seconds: time limit of each task, or None.
+    """
+
+    job_id: str
+    backend_name: str
+    backend_version: str
+    names: tuple[str, ...]
+    circuits: tuple[int, ...]
+    tags: tuple[str, ...]
+    messages: tuple[Message, ...]
+    kind: str
+    as_set: bool
+    aerq: str
+    time_limit_seconds: float | None = None
+
+    def pack(self) -> bytes:
+        """The record as bytes, without repeating the job's id in each message."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["messages"] = [[getattr(message, name) for name in _MESSAGE_FIELDS] for message in self.messages]
+        packed: bytes = msgpack.packb([RECORD_VERSION, values])
+        return packed
+
+    @classmethod
+    def unpack(cls, data: bytes) -> JobRecord:
+        """Reads a record.
+
+        Raises:
+            DecodingError: if it was written by a newer aerq or cannot be read.
+        """
+        try:
+            version, values = msgpack.unpackb(data)
+            if version != RECORD_VERSION:
+                raise DecodingError(
+                    f"the job was submitted by aerq {str(values.get('aerq', '?'))[:20]} in record version {version}, "
+                    f"this aerq reads version {RECORD_VERSION}; use that version of aerq to read it"
+                )
+            job_id = values["job_id"]
+            values["messages"] = tuple(
+                Message(job_id, **dict(zip(_MESSAGE_FIELDS, message, strict=True))) for message in values["messages"]
+            )
+            for name in ("names", "circuits", "tags"):
+                values[name] = tuple(values[name])
+            return cls(**values)
+        except DecodingError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
+            raise DecodingError("the record of the job cannot be read; it was changed or cut") from error
+
+
+_MESSAGE_FIELDS = tuple(field.name for field in fields(Message) if field.name != "job")
+
+
+@dataclass(frozen=True)
+class JobCounts:
+    """How many of a job's tasks stand where, and when things happened (the store's clock, seconds)."""
+
+    tasks: int
+    running: int
+    done: int
+    marked: int
+    failed: int
+    cancelled: int
+    created: float
+    started: float | None
+    finished: float | None
+
+    @property
+    def ended(self) -> int:
+        """How many tasks have ended."""
+        return self.done + self.marked + self.failed + self.cancelled
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts as plain data."""
+        return asdict(self)

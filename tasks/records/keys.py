@@ -1,0 +1,36 @@
+"""The keys of the store. All begin with `aerq:`."""
+
+#: All jobs, by the time of their submit.
+JOBS = "aerq:jobs"
+#: All workers that say that they are alive.
+WORKERS = "aerq:workers"
+
+
+def job(job_id: str) -> str:
+    """The record of a job and its counters."""
+    return f"aerq:job:{job_id}"
+
+
+def tasks(job_id: str) -> str:
+    """The states of a job's tasks, by index."""
+    return f"aerq:job:{job_id}:tasks"
+
+
+def completions(job_id: str) -> str:
+    """The stream of a job's completions, in the order in which they happened."""
+    return f"aerq:job:{job_id}:completions"
+
+
+def result(job_id: str, index: int, attempt: int, part: int = 0) -> str:
+    """One part of a task's result. Each attempt has its own, so that a late one cannot touch what was accepted."""
+    return f"aerq:result:{job_id}:{index}:{attempt}:{part}"
+
+
+def payload(digest: str) -> str:
+    """A payload, under its digest."""
+    return f"aerq:payload:{digest}"
+
+
+def worker(name: str) -> str:
+    """What a worker says of itself."""
+    return f"aerq:worker:{name}"

@@ -1,0 +1,18 @@
+-- Cancels every task of a job that has not ended, or only the tasks given. KEYS: job, tasks, completions.
+-- ARGV: the indexes, or nothing for all. Returns {known job 0|1, tasks cancelled now}.
+if redis.call('EXISTS', KEYS[1]) == 0 then return {0, 0} end
+local indexes = ARGV
+if #ARGV == 0 then
+  redis.call('HSETNX', KEYS[1], 'cancel', tostring(now()))
+  indexes = {}
+  for i = 0, tonumber(redis.call('HGET', KEYS[1], 'tasks')) - 1 do indexes[i + 1] = tostring(i) end
+end
+local cancelled = 0
+for _, index in ipairs(indexes) do
+  local task = load(KEYS[2], index)
+  if known(index) and not FINAL[task[STATE]] then
+    finalise(index, task, 'cancelled')
+    cancelled = cancelled + 1
+  end
+end
+return {1, cancelled}

@@ -1,0 +1,42 @@
+-- Prepended to every script. A task is packed as
+-- {state, attempt, started, finished, worker, seconds, reason, parts}.
+local STATE, ATTEMPT, STARTED, FINISHED, WORKER, SECONDS, REASON, PARTS = 1, 2, 3, 4, 5, 6, 7, 8
+local FINAL = {done = true, marked = true, failed = true, cancelled = true}
+
+-- The store's own clock: hosts may disagree by minutes.
+local function now()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) + tonumber(t[2]) / 1e6
+end
+
+local function load(tasks, index)
+  local raw = redis.call('HGET', tasks, index)
+  if raw then return cmsgpack.unpack(raw) end
+  return {'queued', 0, 0, 0, '', 0, '', 0}
+end
+
+local function save(tasks, index, task)
+  redis.call('HSET', tasks, index, cmsgpack.pack(task))
+end
+
+-- The one place where a task ends. KEYS: job, tasks, completions.
+local function finalise(index, task, state)
+  local was = task[STATE]
+  task[STATE] = state
+  task[FINISHED] = now()
+  save(KEYS[2], index, task)
+  if was == 'running' then redis.call('HINCRBY', KEYS[1], 'running', -1) end
+  redis.call('HINCRBY', KEYS[1], state, 1)
+  redis.call('XADD', KEYS[3], '*', 'i', index, 's', state, 'a', task[ATTEMPT], 'p', task[PARTS])
+  if redis.call('HINCRBY', KEYS[1], 'left', -1) == 0 then
+    redis.call('HSET', KEYS[1], 'finished', tostring(task[FINISHED]))
+  end
+  local ttl = tonumber(redis.call('HGET', KEYS[1], 'ttl'))
+  for k = 1, 3 do redis.call('EXPIRE', KEYS[k], ttl) end
+end
+
+-- Whether the job is there and has such a task.
+local function known(index)
+  local tasks = redis.call('HGET', KEYS[1], 'tasks')
+  return tasks and tonumber(index) < tonumber(tasks)
+end

@@ -1,0 +1,88 @@
+"""The states of a task and what is kept about each one."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+from ..wire.errors import DecodingError
+
+
+class TaskState(enum.StrEnum):
+    """Where a task stands. The first final state stands, whatever arrives later."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    #: Every experiment succeeded.
+    DONE = "done"
+    #: Aer ran and marked at least one experiment as failed; there is a result.
+    MARKED = "marked"
+    #: The task failed without a result; `reason` says why.
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether the task has ended."""
+        return self not in (TaskState.QUEUED, TaskState.RUNNING)
+
+    @property
+    def has_result(self) -> bool:
+        """Whether a result was stored."""
+        return self in (TaskState.DONE, TaskState.MARKED)
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """What is known of one task.
+
+    Attributes:
+        state: where it stands.
+        attempt: how often it was started, 0 before the first start.
+        started: the store's time of the last start in seconds since the epoch, 0 before.
+        finished: the store's time of the end, 0 before.
+        worker: name of the worker that ran it last.
+        seconds: time in the kernel.
+        reason: why it failed, or what happened to the last attempt.
+        parts: in how many pieces the result is stored.
+    """
+
+    state: TaskState = TaskState.QUEUED
+    attempt: int = 0
+    started: float = 0.0
+    finished: float = 0.0
+    worker: str = ""
+    seconds: float = 0.0
+    reason: str = ""
+    parts: int = 0
+
+
+QUEUED = TaskRecord()
+
+
+def unpack_task(data: bytes | None) -> TaskRecord:
+    """Reads what the scripts in `lua/` have packed; None is a task that nobody has touched yet.
+
+    Raises:
+        DecodingError: if it is not such a record.
+    """
+    if data is None:
+        return QUEUED
+    try:
+        fields: list[Any] = msgpack.unpackb(data)
+        state, attempt, started, finished, worker, seconds, reason, parts = fields
+        return TaskRecord(
+            TaskState(state),
+            int(attempt),
+            float(started),
+            float(finished),
+            worker,
+            float(seconds),
+            reason,
+            int(parts),
+        )
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise DecodingError("the record of a task cannot be read; it was written by another version of aerq") from error

@@ -1,0 +1,251 @@
+"""From a Qobj to its message and payloads, and back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgpack
+
+from ..message import Message
+from ..qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
+from .binds import decode_binds, encode_binds
+from .circuits import decode_circuits, encode_circuits
+from .envelope import Kind, seal, unseal
+from .errors import DecodingError
+from .noise import decode_noise_model, encode_noise_model
+
+T = TypeVar("T")
+
+#: Decoded payloads that a slot keeps. Circuits of a sweep, options and noise model are the same for many tasks.
+_CACHED = 16
+#: Of the circuits' metadata, for whoever finds a job again: how deep it is kept, and how many values in all.
+_METADATA_DEPTH = 32
+_METADATA_VALUES = 100_000
+
+
+class QobjEncoder:
+    """Encodes the Qobjs of one job; what they share is encoded and stored once.
+
+    Args:
+        limit: the largest payload in bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        #: Everything to store, by digest.
+        self.payloads: dict[str, bytes] = {}
+        self._digests: dict[tuple[Any, ...], str] = {}
+        # An id is only unique while its object lives, so what was encoded is held until the job is.
+        self._held: list[object] = []
+
+    def encode(self, qobj: Qobj, job_id: str, index: int) -> Message:
+        """Encodes one task.
+
+        Args:
+            qobj: what the task carries.
+            job_id: the job that it becomes a task of.
+            index: its number in the job.
+
+        Raises:
+            EncodingError: if something in it cannot travel; the text names it.
+        """
+        circuits = tuple(experiment.circuit for experiment in qobj.experiments)
+        config, header = qobj.config, qobj.header
+        noise = config.noise_model
+        binds = None
+        if any(experiment.binds is not None for experiment in qobj.experiments):
+            binds = self.add(Kind.BINDS, encode_binds(qobj.experiments))
+        return Message(
+            job=job_id,
+            index=index,
+            circuits=self._once(
+                Kind.CIRCUITS, tuple(map(id, circuits)), circuits, lambda: encode_circuits(list(circuits))
+            ),
+            options=self._once(Kind.OPTIONS, (id(config.options),), config.options, lambda: _pack_options(qobj)),
+            noise=None
+            if noise is None
+            else self._once(Kind.NOISE_MODEL, (id(noise),), noise, lambda: encode_noise_model(noise)),
+            binds=binds,
+            first=header.first_experiment,
+            count=len(qobj),
+            offset=header.shot_offset,
+            shots=config.shots,
+            seed=config.seed_simulator,
+        )
+
+    def add(self, kind: Kind, body: bytes) -> str:
+        """Seals a body for storing and returns its digest."""
+        sealed = seal(kind, body, limit=self._limit)
+        self.payloads[sealed.digest] = sealed.data
+        return sealed.digest
+
+    def _once(self, kind: Kind, identity: tuple[int, ...], hold: object, encode: Callable[[], bytes]) -> str:
+        key = (kind, *identity)
+        digest = self._digests.get(key)
+        if digest is None:
+            digest = self._digests[key] = self.add(kind, encode())
+            self._held.append(hold)
+        return digest
+
+
+class QobjDecoder:
+    """Decodes messages and payloads in a slot, and keeps the last few decoded payloads.
+
+    Args:
+        limit: the largest payload in bytes to accept.
+        fetch: gets sealed payloads by their digests; raises `DecodingError` if one is gone.
+    """
+
+    def __init__(self, limit: int, fetch: Callable[[Sequence[str]], list[bytes]]) -> None:
+        self._limit = limit
+        self._fetch = fetch
+        self._kept: OrderedDict[tuple[Kind, str], Any] = OrderedDict()
+
+    def decode(self, message: Message) -> Qobj:
+        """Fetches and decodes what a message names.
+
+        Raises:
+            DecodingError: if a payload is gone, was changed, or is over the limit.
+        """
+        wanted = [digest for digest in message.digests() if not self._keeps(digest)]
+        sealed = dict(zip(wanted, self._fetch(wanted), strict=True)) if wanted else {}
+        options = self._open(Kind.OPTIONS, message.options, sealed, _unpack_options)
+        noise = None
+        if message.noise is not None:
+            noise = self._open(Kind.NOISE_MODEL, message.noise, sealed, decode_noise_model)
+        circuits = self._open(Kind.CIRCUITS, message.circuits, sealed, decode_circuits)
+        if message.binds is None:
+            experiments = tuple(QobjExperiment(circuit) for circuit in circuits)
+        else:
+            body = unseal(sealed[message.binds], message.binds, Kind.BINDS, limit=self._limit)
+            experiments = decode_binds(body, circuits)
+        while len(self._kept) > _CACHED:
+            self._kept.popitem(last=False)
+        return Qobj(
+            message.job,
+            QobjHeader(message.first, message.offset, options["backend_name"], options["backend_version"]),
+            QobjConfig(
+                message.shots,
+                message.seed,
+                options["options"],
+                noise,
+                options["memory_slots"],
+                options["n_qubits"],
+            ),
+            experiments,
+        )
+
+    def _keeps(self, digest: str) -> bool:
+        return any((kind, digest) in self._kept for kind in (Kind.OPTIONS, Kind.NOISE_MODEL, Kind.CIRCUITS))
+
+    def _open(self, kind: Kind, digest: str, sealed: Mapping[str, bytes], decode: Callable[[bytes], T]) -> T:
+        key = (kind, digest)
+        if key not in self._kept:
+            if digest not in sealed:
+                raise DecodingError("a message names one payload for two purposes")
+            self._kept[key] = decode(unseal(sealed[digest], digest, kind, limit=self._limit))
+        self._kept.move_to_end(key)
+        value: T = self._kept[key]
+        return value
+
+
+def _pack_options(qobj: Qobj) -> bytes:
+    packed: bytes = msgpack.packb(
+        {
+            "options": dict(qobj.config.options),
+            "memory_slots": qobj.config.memory_slots,
+            "n_qubits": qobj.config.n_qubits,
+            "backend_name": qobj.header.backend_name,
+            "backend_version": qobj.header.backend_version,
+        }
+    )
+    return packed
+
+
+def _unpack_options(body: bytes) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = msgpack.unpackb(body)
+        for name, kind in (("options", dict), ("memory_slots", int), ("n_qubits", int)):
+            if not isinstance(values[name], kind):
+                raise TypeError(name)
+        for name in ("backend_name", "backend_version"):
+            if not isinstance(values[name], str):
+                raise TypeError(name)
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+        raise DecodingError("the run options of a task cannot be read") from error
+    return values
+
+
+def encode_metadata(metadata: Sequence[Any]) -> bytes | None:
+    """The circuits' metadata as far as it is plain data, for whoever finds the job again; None if there is none.
+
+    The process that submitted keeps the objects themselves and never reads this.
+
+    Args:
+        metadata: one object for each experiment of the job.
+    """
+    if not any(metadata):
+        return None
+    copy = _PlainCopy()
+    packed: bytes = msgpack.packb([copy.of(value) for value in metadata])
+    return packed
+
+
+def decode_metadata(body: bytes) -> list[Any]:
+    """Reads what `encode_metadata` wrote.
+
+    Raises:
+        DecodingError: if it cannot be read.
+    """
+    try:
+        rows = msgpack.unpackb(body, strict_map_key=False)
+        if not isinstance(rows, list):
+            raise TypeError("not a list")
+        return rows
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise DecodingError("the metadata of a job's circuits cannot be read") from error
+
+
+class _PlainCopy:
+    """Copies values so that every part is plain data; other objects become their type's name in angle brackets."""
+
+    def __init__(self) -> None:
+        self._left = _METADATA_VALUES
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        self._left -= 1
+        if value is None or isinstance(value, bool | bytes):
+            return value
+        if isinstance(value, float):
+            return float(value)
+        if isinstance(value, int):
+            return int(value) if -(2**63) <= value < 2**64 else str(int(value))
+        if isinstance(value, str):
+            return _text(value)
+        # Containers may hold themselves, or one another many times.
+        if depth < _METADATA_DEPTH and self._left > 0:
+            if isinstance(value, dict):
+                return {self._key(key, depth): self.of(item, depth + 1) for key, item in value.items()}
+            if isinstance(value, list | tuple):
+                return [self.of(item, depth + 1) for item in value]
+        return _kind(value)
+
+    def _key(self, key: Any, depth: int) -> str | int:
+        if isinstance(key, str | int):
+            plain = self.of(key, depth)
+            return plain if isinstance(plain, str | int) else str(plain)
+        try:
+            return _text(str(key))
+        except Exception:  # the object's own code
+            return _kind(key)
+
+
+def _text(text: str) -> str:
+    """Text without halves of characters, which UTF-8 does not have."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _kind(value: Any) -> str:
+    return f"<{type(value).__name__}>"

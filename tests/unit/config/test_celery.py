@@ -1,0 +1,29 @@
+"""The Celery application: where it connects, and what it refuses."""
+
+import pytest
+
+from aerq.config import Settings, SettingsError
+from aerq.config.celery import create_app
+
+SETTINGS = Settings(broker_url="redis://:hidden@127.0.0.1:1/0", queue="mine")
+
+
+def test_the_application_is_what_the_settings_say():
+    app = create_app(SETTINGS)
+    assert app.conf.broker_url == SETTINGS.broker_url
+    assert app.conf.task_default_queue == "mine"
+    assert [queue.name for queue in app.conf.task_queues] == ["mine"]
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.result_backend == "aerq.tasks.backend:RecordBackend"
+
+
+@pytest.mark.parametrize("name", ["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "CELERY_BROKER_WRITE_URL"])
+def test_a_variable_that_would_overrule_the_broker_is_refused(monkeypatch, name):
+    monkeypatch.setenv(name, "redis://elsewhere")
+    with pytest.raises(SettingsError, match=f"{name} overrules"):
+        create_app(SETTINGS)
+
+
+def test_no_broker_is_a_sentence():
+    with pytest.raises(SettingsError, match="no broker is set"):
+        create_app(Settings())

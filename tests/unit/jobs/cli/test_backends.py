@@ -1,0 +1,49 @@
+"""What is transpiled for, and what is known of the workers before they are asked."""
+
+import pytest
+from qiskit_aer import AerSimulator
+
+from aerq.jobs import AerqSimulator
+from aerq.jobs.cli.backends import BackendChoice
+
+
+@pytest.fixture(autouse=True)
+def broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AERQ_BROKER_URL", "redis://127.0.0.1:1/0")
+
+
+def test_the_device_is_the_same_every_time() -> None:
+    first, second = (BackendChoice(device_qubits=3).device().target for _ in range(2))
+    errors = [[target["cx"][pair].error for pair in target["cx"]] for target in (first, second)]
+    assert errors[0] == errors[1]
+    assert len(set(errors[0])) > 1
+    assert BackendChoice(device_qubits=3).target(2).num_qubits == 3
+
+
+def test_the_target_is_as_wide_as_its_circuits_whatever_this_machine_has() -> None:
+    assert BackendChoice().target(50).num_qubits == 50
+    assert BackendChoice(method="stabilizer").target(5000).options.method == "stabilizer"
+
+
+def test_only_workers_elsewhere_may_have_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = AerSimulator().num_qubits
+    assert BackendChoice().widest() == 63
+    assert BackendChoice(workers=2).widest() == here
+    assert BackendChoice(method="stabilizer").widest() == 10000
+    monkeypatch.delenv("AERQ_BROKER_URL")
+    assert BackendChoice().widest() == here
+    assert BackendChoice(method="density_matrix").widest() == here // 2
+
+
+@pytest.mark.parametrize("device", [None, 2])
+def test_a_run_without_workers_says_that_it_waits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], device: int | None
+) -> None:
+    monkeypatch.setattr(AerqSimulator, "workers", lambda self: ())
+    choice = BackendChoice(method="statevector", device_qubits=device)
+    target = choice.target(2)
+    with choice.connect(target) as backend:
+        assert type(backend) is AerqSimulator
+        assert backend.options.method == "statevector"
+        assert backend.options.noise_model is target.options.noise_model
+    assert capsys.readouterr().err == ("aerq: no worker is up, so the job waits for one; `aerq worker` starts one\n")

@@ -1,0 +1,112 @@
+"""One thread reads the stream of completions, all threads that wait are served."""
+
+import threading
+
+import pytest
+
+from aerq.config.errors import UnavailableError
+from aerq.jobs.completions import CompletionLog
+from aerq.jobs.deadline import Deadline
+from aerq.jobs.errors import NoSuchJobError
+from aerq.tasks.records.states import TaskState
+from aerq.tasks.records.store import Completion
+
+
+def done(index):
+    return Completion(index, TaskState.DONE, 1, 1)
+
+
+class Stream:
+    """The records as far as a log reads them; what a test puts in comes out of the next read."""
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.entries = []
+        self.failures = 0
+        self.reads = 0
+        self.readers = 0
+        self.most_readers = 0
+        self.exists = True
+
+    def put(self, *entries):
+        with self.changed:
+            self.entries += entries
+            self.changed.notify_all()
+
+    def completions(self, job_id, cursor, timeout):
+        with self.changed:
+            self.reads += 1
+            if self.failures:
+                self.failures -= 1
+                raise UnavailableError("away")
+            self.readers += 1
+            self.most_readers = max(self.most_readers, self.readers)
+            start = int(cursor)
+            if timeout and len(self.entries) == start:
+                self.changed.wait(min(timeout, 0.2))
+            self.readers -= 1
+            return str(len(self.entries)), self.entries[start:]
+
+    def counts(self, job_ids):
+        return [object() if self.exists else None for _ in job_ids]
+
+
+def test_what_has_ended_before_is_seen_without_waiting():
+    stream = Stream()
+    stream.put(done(1), done(0))
+    log = CompletionLog(stream, "j")
+    assert log.wait(lambda ended: len(ended) == 2, Deadline.after(0))
+    assert list(log.ended()) == [1, 0]
+
+
+def test_the_first_end_of_a_task_stands():
+    stream = Stream()
+    stream.put(Completion(0, TaskState.CANCELLED, 1, 0), done(0))
+    log = CompletionLog(stream, "j")
+    log.wait(lambda ended: bool(ended), Deadline.after(0))
+    assert log.ended()[0].state is TaskState.CANCELLED
+
+
+def test_a_deadline_is_kept():
+    assert not CompletionLog(Stream(), "j").wait(lambda ended: bool(ended), Deadline.after(0.05))
+
+
+def test_many_threads_wait_and_one_reads():
+    stream = Stream()
+    log = CompletionLog(stream, "j")
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(log.wait(lambda ended: len(ended) == 3, Deadline.after(10))))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for index in range(3):
+        stream.put(done(index))
+    for thread in threads:
+        thread.join(20)
+    assert found == [True] * 8
+    assert stream.most_readers == 1
+
+
+def test_a_store_that_comes_back_is_waited_for():
+    stream = Stream()
+    stream.failures = 1
+    stream.put(done(0))
+    assert CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(10))
+    assert stream.reads == 2
+
+
+def test_a_store_that_stays_away_is_said_at_the_deadline():
+    stream = Stream()
+    stream.failures = 10**6
+    with pytest.raises(UnavailableError):
+        CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(0.1))
+
+
+def test_a_job_that_was_deleted_meanwhile_is_named(monkeypatch):
+    monkeypatch.setattr("aerq.jobs.completions.BLOCK_SECONDS", 0.05)
+    stream = Stream()
+    stream.exists = False
+    with pytest.raises(NoSuchJobError, match="job j was deleted or has expired"):
+        CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(None))
