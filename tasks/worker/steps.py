@@ -35,7 +35,8 @@ class SlotCount(bootsteps.Step):  # type: ignore[misc]
 class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
     """Tells the store that this worker is alive, and stops what was cancelled while it could not be told."""
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)
+    # Control commands first: who was told that the worker is ready may cancel at once.
+    requires = ("celery.worker.consumer.tasks:Tasks", "celery.worker.consumer.control:Control")
 
     def __init__(self, consumer: Any, **kwargs: Any) -> None:
         super().__init__(consumer, **kwargs)
@@ -48,7 +49,12 @@ class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
         self._records = Records(self._settings)
         self._beat(consumer)
         self._timer = consumer.timer.call_repeatedly(self._settings.heartbeat_seconds, self._beat, (consumer,))
-        signal_ready()
+        if consumer.hub is None:
+            signal_ready()
+        else:
+            # The event loop subscribes to control commands in its first round, and what is said before is not heard.
+            # The timer fires in the first round, so what it hands over runs in the second.
+            consumer.timer.call_after(0, consumer.hub.call_soon, (signal_ready,))
 
     def stop(self, consumer: Any) -> None:
         """Ends the heartbeat and says goodbye."""
