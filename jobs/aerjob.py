@@ -15,13 +15,15 @@ from ..tasks.qobj import Qobj, Share
 from ..tasks.records.states import TaskState
 from .awaiting import in_thread, wait_in_slices
 from .base import BaseJob
+from .celeryfuture import CeleryFuture
 from .deadline import Deadline
 from .errors import JobCancelledError, JobError, JobTimeoutError
-from .executor import CeleryExecutor, CeleryFuture, Submission, experiment_circuits, experiment_metadata
+from .executor import CeleryExecutor
 from .futures import future_status, wait_for_future
 from .merge import merge_outputs, to_result
 from .metrics import job_metrics
 from .progress import draw_progress
+from .submission import Submission, experiment_circuits, experiment_metadata
 
 T = TypeVar("T")
 

@@ -16,22 +16,17 @@ from ..tasks.records.store import Completion
 from .aerjob import AerJob
 from .awaiting import in_thread, wait_in_slices
 from .base import BaseJob
+from .celeryfuture import CeleryFuture
 from .completions import CompletionLog
 from .deadline import Deadline
 from .errors import JobError, JobTimeoutError, NoSuchJobError
-from .executor import (
-    CeleryExecutor,
-    CeleryFuture,
-    Submission,
-    experiment_circuits,
-    experiment_metadata,
-    experiment_names,
-)
+from .executor import CeleryExecutor
 from .futures import wait_for_future
 from .merge import merge_outputs, to_result
 from .metrics import set_metrics
 from .progress import draw_progress
 from .status import TASK_STATUS, status_of_counts, status_of_statuses
+from .submission import Submission, experiment_circuits, experiment_metadata, experiment_names
 
 
 class _Whole:

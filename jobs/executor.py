@@ -1,4 +1,4 @@
-"""The executor that sends experiments to Celery workers, and its futures.
+"""The executor that sends experiments to Celery workers.
 
 An executor is anything with `submit(fn, *args)`. Jobs hand theirs the function `run_qobj` and get Aer's raw output
 back, be it from a thread, a process, a Dask cluster or, with this executor, from a Celery worker.
@@ -11,44 +11,34 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from celery import Celery, Task
 from celery.canvas import Signature
-from celery.result import AsyncResult
 from kombu.exceptions import KombuError
-from qiskit.providers import JobStatus
 
 from ..config.celery import create_app
 from ..config.errors import UnavailableError
 from ..config.local.shared import resolve_settings
-from ..config.queues import CANCEL_COMMAND, RUN_BASIC, RUN_EXPERIMENTS
+from ..config.queues import CANCEL_COMMAND
 from ..config.settings import Settings
 from ..config.urls import masked
 from ..tasks.kernel import run_qobj
-from ..tasks.message import task_id
-from ..tasks.qobj import Qobj, QobjExperiment
+from ..tasks.qobj import Qobj
 from ..tasks.records.job import JobRecord
-from ..tasks.records.states import TaskState
 from ..tasks.records.store import Completion, Records
-from ..tasks.versions import versions
-from ..tasks.wire.envelope import Kind, seal, unseal
-from ..tasks.wire.errors import DecodingError, EncodingError
-from ..tasks.wire.payload import QobjDecoder, QobjEncoder, decode_metadata, encode_metadata
-from ..tasks.wire.results import decode_output
+from ..tasks.wire.envelope import Kind, unseal
+from ..tasks.wire.errors import DecodingError
+from ..tasks.wire.payload import QobjDecoder, decode_metadata
+from .celeryfuture import CeleryFuture
 from .completions import CompletionLog
-from .deadline import Deadline
-from .errors import JobCancelledError, JobError, JobTimeoutError, NoSuchJobError, QobjValidationError
-from .status import TASK_STATUS
+from .errors import JobError, NoSuchJobError, QobjValidationError
+from .outputs import fetch_outputs
+from .submission import Submission, prepare_job, publish_job
 
 logger = logging.getLogger(__name__)
 
 _MEBIBYTE = 1024 * 1024
-#: Results fetched in one read: enough to hide the round trip, few enough to bound the memory.
-_FETCH = 200
-#: Messages sent to the broker in one go.
-_BATCH_MESSAGES = 500
 
 
 class Executor(Protocol):
@@ -56,23 +46,6 @@ class Executor(Protocol):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> Any:
         """Runs `fn(*args)` somewhere and returns a future."""
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What the record of a job keeps beside the Qobjs.
-
-    Attributes:
-        tags: the user's tags.
-        as_set: whether the user holds an `AerJobSet`.
-        kind: which kernel: `aer` or `basic`.
-        time_limit_seconds: time limit of each task, or None.
-    """
-
-    tags: tuple[str, ...] = ()
-    as_set: bool = False
-    kind: str = "aer"
-    time_limit_seconds: float | None = None
 
 
 class CeleryExecutor:
@@ -167,80 +140,18 @@ class CeleryExecutor:
             JobError: if a job of this id was submitted before.
             UnavailableError: if broker or store do not answer.
         """
-        limit = self.settings.max_payload_mb * _MEBIBYTE
-        encoder = QobjEncoder(limit)
-        seconds = self._time_limit(submission.time_limit_seconds)
-        try:
-            messages = tuple(encoder.encode(qobj, job_id, index) for index, qobj in enumerate(qobjs))
-            plain = encode_metadata(experiment_metadata(qobjs))
-            metadata = b"" if plain is None else seal(Kind.METADATA, plain, limit=limit).data
-        except EncodingError as error:
-            raise QobjValidationError(str(error)) from error
-        header = qobjs[0].header
-        record = JobRecord(
-            job_id=job_id,
-            backend_name=header.backend_name,
-            backend_version=header.backend_version,
-            names=tuple(experiment_names(qobjs)),
-            circuits=tuple(experiment_circuits(qobjs)),
-            tags=submission.tags,
-            messages=messages,
-            kind=submission.kind,
-            as_set=submission.as_set,
-            aerq=versions()["aerq"],
-            time_limit_seconds=seconds,
-        )
-        if self.records.create(record, encoder.payloads, metadata) is None:
+        job = prepare_job(qobjs, job_id, submission, self.settings)
+        if self.records.create(job.record, job.payloads, job.metadata) is None:
             raise JobError(f"a job with the id {job_id} was submitted before; job ids are used once")
         try:
-            self._publish(record, qobjs)
+            publish_job(job, self.app, self.settings)
         except BaseException:
             # A worker that gets one of the messages finds no job and drops it; the caller is told that nothing was
             # submitted, and may submit again under the same id.
             with contextlib.suppress(UnavailableError):
-                self.records.delete(record)
+                self.records.delete(job.record)
             raise
-        return self.attach(record)
-
-    def _time_limit(self, asked: float | None) -> float | None:
-        """The time limit of a job's tasks in seconds: what was asked for, within the operator's settings.
-
-        Raises:
-            QobjValidationError: if more was asked for than the settings allow.
-        """
-        longest = self.settings.max_time_limit_seconds
-        if asked is None:
-            return self.settings.default_time_limit_seconds or longest
-        if longest is not None and asked > longest:
-            raise QobjValidationError(
-                f"time_limit_seconds={asked:g} is more than the {longest:g} seconds that AERQ_MAX_TIME_LIMIT_SECONDS "
-                "allows"
-            )
-        return asked
-
-    def _publish(self, record: JobRecord, qobjs: Sequence[Qobj]) -> None:
-        name = RUN_EXPERIMENTS if record.kind == "aer" else RUN_BASIC
-        limit = record.time_limit_seconds
-        try:
-            with self.app.producer_or_acquire() as producer, producer.batch(max_size=_BATCH_MESSAGES):
-                for message, qobj in zip(record.messages, qobjs, strict=True):
-                    self.app.send_task(
-                        name,
-                        kwargs=message.to_kwargs(),
-                        task_id=message.task_id,
-                        producer=producer,
-                        queue=self.settings.queue,
-                        argsrepr="()",
-                        kwargsrepr=shown(qobj),
-                        time_limit=limit,
-                        retry=False,
-                        ignore_result=False,
-                    )
-        except (KombuError, OSError) as error:
-            where = masked(self.settings.broker_url or "")
-            raise UnavailableError(
-                f"the broker at {where} does not answer; check AERQ_BROKER_URL and that the server runs"
-            ) from error
+        return self.attach(job.record)
 
     def cancel(self, job_id: str, indexes: Sequence[int] = ()) -> int:
         """Cancels a job's tasks that have not ended; those that run are killed.
@@ -268,38 +179,20 @@ class CeleryExecutor:
             logger.warning("job %s is cancelled; the broker could not be told", job_id)
         return cancelled
 
-    def outputs(self, record_or_id: str, completions: Mapping[int, Completion]) -> dict[int, dict[str, Any]]:
+    def outputs(self, job_id: str, completions: Mapping[int, Completion]) -> dict[int, dict[str, Any]]:
         """Fetches and decodes the raw outputs of ended tasks, in bulk.
 
         Args:
-            record_or_id: the job's id.
+            job_id: the job.
             completions: the tasks that ended with a result.
 
         Returns:
             Aer's raw output by task.
 
         Raises:
-            JobError: if a result has expired.
+            JobError: if a result has expired or cannot be read.
         """
-        limit = self.settings.max_result_mb * _MEBIBYTE
-        outputs: dict[int, dict[str, Any]] = {}
-        indexes = list(completions)
-        for first in range(0, len(indexes), _FETCH):
-            some = indexes[first : first + _FETCH]
-            found = self.records.results(record_or_id, {index: completions[index] for index in some})
-            for index in some:
-                if index not in found:
-                    raise JobError(
-                        f"the result of task {index} of job {record_or_id} is no longer in the store; it expired "
-                        "(AERQ_RESULT_TTL_SECONDS) or was deleted, so the job has to run again"
-                    )
-                try:
-                    outputs[index] = decode_output(found.pop(index), limit=limit)
-                except DecodingError as error:
-                    raise JobError(
-                        f"the result of task {index} of job {record_or_id} cannot be read: {error}"
-                    ) from error
-        return outputs
+        return fetch_outputs(self.records, self.settings, job_id, completions)
 
     def qobj(self, job_id: str, index: int) -> Qobj:
         """Reads what a task carries from the store, as a worker does.
@@ -341,149 +234,3 @@ class CeleryExecutor:
         if self._opened_app is not None:
             self._opened_app.close()
             self._opened_app = None
-
-
-class CeleryFuture:
-    """One task, as a future: `concurrent.futures.Future`'s methods on a task's record.
-
-    Args:
-        executor: the executor that sent it.
-        job_id: the job.
-        index: the task's number in the job.
-        log: the job's completions.
-    """
-
-    def __init__(self, executor: CeleryExecutor, job_id: str, index: int, log: CompletionLog) -> None:
-        self._executor = executor
-        self._log = log
-        #: The job.
-        self.job_id = job_id
-        #: The task's number in the job.
-        self.index = index
-
-    def __repr__(self) -> str:
-        return f"<CeleryFuture {self.task_id}>"
-
-    @property
-    def executor(self) -> CeleryExecutor:
-        """The executor that sent the task."""
-        return self._executor
-
-    @property
-    def log(self) -> CompletionLog:
-        """The job's completions."""
-        return self._log
-
-    @property
-    def task_id(self) -> str:
-        """The Celery task's id."""
-        return task_id(self.job_id, self.index)
-
-    def async_result(self) -> AsyncResult:
-        """Celery's `AsyncResult` of the task."""
-        return AsyncResult(self.task_id, app=self._executor.app)
-
-    def state(self) -> TaskState:
-        """Where the task stands.
-
-        Raises:
-            NoSuchJobError: if the job was deleted or has expired.
-            UnavailableError: if the store does not answer.
-        """
-        ended = self._log.ended().get(self.index)
-        if ended is not None:
-            return ended.state
-        state = self._executor.records.task(self.job_id, self.index).state
-        if state is TaskState.QUEUED and self._executor.records.counts([self.job_id])[0] is None:
-            raise NoSuchJobError(f"no such job: {self.job_id}")
-        return state
-
-    def job_status(self) -> JobStatus:
-        """The task's status in Qiskit's words."""
-        return TASK_STATUS[self.state()]
-
-    def running(self) -> bool:
-        """Whether a worker runs it."""
-        return self.state() is TaskState.RUNNING
-
-    def cancelled(self) -> bool:
-        """Whether it was cancelled before it ended."""
-        return self.state() is TaskState.CANCELLED
-
-    def done(self) -> bool:
-        """Whether it has ended, however."""
-        return self.state().final
-
-    def cancel(self) -> bool:
-        """Cancels it; returns whether that came before its end."""
-        return self._executor.cancel(self.job_id, [self.index]) > 0
-
-    def wait(self, deadline: Deadline) -> bool:
-        """Waits for its end; returns whether that came before the deadline."""
-        return self._log.wait(lambda ended: self.index in ended, deadline)
-
-    def result(self, timeout: float | None = None) -> dict[str, Any]:
-        """Aer's raw output.
-
-        Raises:
-            JobTimeoutError: if it has not ended in time.
-            JobCancelledError: if it was cancelled.
-            JobError: if it failed; the text is the worker's reason.
-        """
-        if not self.wait(Deadline.after(timeout)):
-            raise JobTimeoutError(f"task {self.index} of job {self.job_id} has not ended within {timeout} seconds")
-        ended = self._log.ended()[self.index]
-        if not ended.state.has_result:
-            raise self.failure(ended)
-        return self._executor.outputs(self.job_id, {self.index: ended})[self.index]
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """What `result` would raise, or None."""
-        if not self.wait(Deadline.after(timeout)):
-            raise JobTimeoutError(f"task {self.index} of job {self.job_id} has not ended within {timeout} seconds")
-        ended = self._log.ended()[self.index]
-        if ended.state is TaskState.CANCELLED:
-            raise self.failure(ended)
-        return None if ended.state.has_result else self.failure(ended)
-
-    def failure(self, ended: Completion) -> JobError:
-        """The error of a task that ended without a result."""
-        if ended.state is TaskState.CANCELLED:
-            return JobCancelledError(f"task {self.index} of job {self.job_id} was cancelled before it ended")
-        reason = self._executor.records.task(self.job_id, self.index).reason or "the worker gave no reason"
-        return JobError(f"task {self.index} of job {self.job_id} failed: {reason}")
-
-
-def experiment_names(qobjs: Sequence[Qobj]) -> list[str]:
-    """The name of each experiment's circuit, in the order of the job."""
-    return [experiment.circuit.name for experiment in _experiments(qobjs)]
-
-
-def experiment_circuits(qobjs: Sequence[Qobj]) -> list[int]:
-    """The place of each experiment's circuit in the list given to `run()`, in the order of the job."""
-    return [experiment.circuit_index for experiment in _experiments(qobjs)]
-
-
-def experiment_metadata(qobjs: Sequence[Qobj]) -> list[Any]:
-    """The metadata object of each experiment's circuit, in the order of the job; the objects themselves."""
-    return [experiment.circuit.metadata for experiment in _experiments(qobjs)]
-
-
-def _experiments(qobjs: Sequence[Qobj]) -> list[QobjExperiment]:
-    """One entry for each experiment of the job; each binding is one, and shots spread over tasks are still one."""
-    found = []
-    for qobj in qobjs:
-        if qobj.header.shot_offset == 0:
-            found += [experiment for experiment in qobj.experiments for _ in range(len(experiment))]
-    return found
-
-
-def shown(qobj: Qobj) -> str:
-    """What Flower and the workers' logs show of a task: circuit, qubits and shots, never a payload."""
-    circuits = [experiment.circuit for experiment in qobj.experiments]
-    names = ", ".join(circuit.name for circuit in circuits[:3])
-    if len(circuits) > 3:
-        names += f" and {len(circuits) - 3} more"
-    qubits = max(circuit.num_qubits for circuit in circuits)
-    text = f"circuit={names} qubits={qubits} shots={qobj.config.shots}"
-    return text if len(qobj) == 1 else f"{text} experiments={len(qobj)}"

@@ -8,9 +8,9 @@ from typing import Any
 
 from qiskit.providers import JobStatus
 
+from .celeryfuture import CeleryFuture
 from .deadline import Deadline
 from .errors import JobError
-from .executor import CeleryFuture
 
 
 def future_status(future: Any) -> JobStatus:

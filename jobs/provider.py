@@ -18,9 +18,10 @@ from ..tasks.wire.errors import DecodingError
 from .aerjob import AerJob
 from .aerjobset import AerJobSet
 from .errors import JobError, NoSuchJobError
-from .executor import CeleryExecutor, Submission
+from .executor import CeleryExecutor
 from .simulator import AerqSimulator
 from .status import status_of_counts
+from .submission import Submission
 
 logger = logging.getLogger(__name__)
 

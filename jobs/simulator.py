@@ -18,9 +18,10 @@ from ..tasks.kernel import run_qobj
 from ..tasks.records.workers import WorkerRecord, live_workers
 from .aerjob import AerJob
 from .aerjobset import AerJobSet
-from .executor import CeleryExecutor, Submission
+from .executor import CeleryExecutor
 from .options import resolve_options
 from .split import split_job
+from .submission import Submission
 from .validate import validate_circuits
 
 #: What a slot is taken to have while no worker is up to say: 16 GiB, a statevector of 30 qubits.

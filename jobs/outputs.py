@@ -1,0 +1,52 @@
+"""The raw outputs of ended tasks, fetched in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..config.settings import Settings
+from ..tasks.records.store import Completion, Records
+from ..tasks.wire.errors import DecodingError
+from ..tasks.wire.results import decode_output
+from .errors import JobError
+
+_MEBIBYTE = 1024 * 1024
+#: Results fetched in one read: enough to hide the round trip, few enough to bound the memory.
+_FETCH = 200
+
+
+def fetch_outputs(
+    records: Records, settings: Settings, job_id: str, completions: Mapping[int, Completion]
+) -> dict[int, dict[str, Any]]:
+    """Fetches and decodes the raw outputs of ended tasks, in bulk.
+
+    Args:
+        records: the job records.
+        settings: say how large a result may be.
+        job_id: the job.
+        completions: the tasks that ended with a result.
+
+    Returns:
+        Aer's raw output by task.
+
+    Raises:
+        JobError: if a result has expired or cannot be read.
+    """
+    limit = settings.max_result_mb * _MEBIBYTE
+    outputs: dict[int, dict[str, Any]] = {}
+    indexes = list(completions)
+    for first in range(0, len(indexes), _FETCH):
+        some = indexes[first : first + _FETCH]
+        found = records.results(job_id, {index: completions[index] for index in some})
+        for index in some:
+            if index not in found:
+                raise JobError(
+                    f"the result of task {index} of job {job_id} is no longer in the store; it expired "
+                    "(AERQ_RESULT_TTL_SECONDS) or was deleted, so the job has to run again"
+                )
+            try:
+                outputs[index] = decode_output(found.pop(index), limit=limit)
+            except DecodingError as error:
+                raise JobError(f"the result of task {index} of job {job_id} cannot be read: {error}") from error
+    return outputs

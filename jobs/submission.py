@@ -1,0 +1,172 @@
+"""What one submit makes: the record of a job, its payloads, and one batch of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import KombuError
+
+from ..config.errors import UnavailableError
+from ..config.queues import RUN_BASIC, RUN_EXPERIMENTS
+from ..config.settings import Settings
+from ..config.urls import masked
+from ..tasks.qobj import Qobj, QobjExperiment
+from ..tasks.records.job import JobRecord
+from ..tasks.versions import versions
+from ..tasks.wire.envelope import Kind, seal
+from ..tasks.wire.errors import EncodingError
+from ..tasks.wire.payload import QobjEncoder, encode_metadata
+from .errors import QobjValidationError
+
+_MEBIBYTE = 1024 * 1024
+#: Messages sent to the broker in one go.
+_BATCH_MESSAGES = 500
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What the record of a job keeps beside the Qobjs.
+
+    Attributes:
+        tags: the user's tags.
+        as_set: whether the user holds an `AerJobSet`.
+        kind: which kernel: `aer` or `basic`.
+        time_limit_seconds: time limit of each task, or None.
+    """
+
+    tags: tuple[str, ...] = ()
+    as_set: bool = False
+    kind: str = "aer"
+    time_limit_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class PreparedJob:
+    """A job that can be submitted.
+
+    Attributes:
+        record: its record.
+        payloads: what its messages name, by digest.
+        metadata: its circuits' metadata, sealed; empty for none.
+        shown: what Flower and the workers' logs show of each task.
+    """
+
+    record: JobRecord
+    payloads: Mapping[str, bytes]
+    metadata: bytes
+    shown: tuple[str, ...]
+
+
+def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, settings: Settings) -> PreparedJob:
+    """Encodes a job.
+
+    Raises:
+        QobjValidationError: if something cannot travel, or asks for more than the settings allow.
+    """
+    limit = settings.max_payload_mb * _MEBIBYTE
+    encoder = QobjEncoder(limit)
+    seconds = _time_limit(submission.time_limit_seconds, settings)
+    try:
+        messages = tuple(encoder.encode(qobj, job_id, index) for index, qobj in enumerate(qobjs))
+        plain = encode_metadata(experiment_metadata(qobjs))
+        metadata = b"" if plain is None else seal(Kind.METADATA, plain, limit=limit).data
+    except EncodingError as error:
+        raise QobjValidationError(str(error)) from error
+    header = qobjs[0].header
+    record = JobRecord(
+        job_id=job_id,
+        backend_name=header.backend_name,
+        backend_version=header.backend_version,
+        names=tuple(experiment_names(qobjs)),
+        circuits=tuple(experiment_circuits(qobjs)),
+        tags=submission.tags,
+        messages=messages,
+        kind=submission.kind,
+        as_set=submission.as_set,
+        aerq=versions()["aerq"],
+        time_limit_seconds=seconds,
+    )
+    return PreparedJob(record, encoder.payloads, metadata, tuple(shown(qobj) for qobj in qobjs))
+
+
+def _time_limit(asked: float | None, settings: Settings) -> float | None:
+    """The time limit of a job's tasks in seconds: what was asked for, within the operator's settings.
+
+    Raises:
+        QobjValidationError: if more was asked for than the settings allow.
+    """
+    longest = settings.max_time_limit_seconds
+    if asked is None:
+        return settings.default_time_limit_seconds or longest
+    if longest is not None and asked > longest:
+        raise QobjValidationError(
+            f"time_limit_seconds={asked:g} is more than the {longest:g} seconds that AERQ_MAX_TIME_LIMIT_SECONDS allows"
+        )
+    return asked
+
+
+def publish_job(job: PreparedJob, app: Celery, settings: Settings) -> None:
+    """Sends the messages of a job to the broker.
+
+    Raises:
+        UnavailableError: if the broker does not answer.
+    """
+    name = RUN_EXPERIMENTS if job.record.kind == "aer" else RUN_BASIC
+    try:
+        with app.producer_or_acquire() as producer, producer.batch(max_size=_BATCH_MESSAGES):
+            for message, text in zip(job.record.messages, job.shown, strict=True):
+                app.send_task(
+                    name,
+                    kwargs=message.to_kwargs(),
+                    task_id=message.task_id,
+                    producer=producer,
+                    queue=settings.queue,
+                    argsrepr="()",
+                    kwargsrepr=text,
+                    time_limit=job.record.time_limit_seconds,
+                    retry=False,
+                    ignore_result=False,
+                )
+    except (KombuError, OSError) as error:
+        where = masked(settings.broker_url or "")
+        raise UnavailableError(
+            f"the broker at {where} does not answer; check AERQ_BROKER_URL and that the server runs"
+        ) from error
+
+
+def experiment_names(qobjs: Sequence[Qobj]) -> list[str]:
+    """The name of each experiment's circuit, in the order of the job."""
+    return [experiment.circuit.name for experiment in _experiments(qobjs)]
+
+
+def experiment_circuits(qobjs: Sequence[Qobj]) -> list[int]:
+    """The place of each experiment's circuit in the list given to `run()`, in the order of the job."""
+    return [experiment.circuit_index for experiment in _experiments(qobjs)]
+
+
+def experiment_metadata(qobjs: Sequence[Qobj]) -> list[Any]:
+    """The metadata object of each experiment's circuit, in the order of the job; the objects themselves."""
+    return [experiment.circuit.metadata for experiment in _experiments(qobjs)]
+
+
+def _experiments(qobjs: Sequence[Qobj]) -> list[QobjExperiment]:
+    """One entry for each experiment of the job; each binding is one, and shots spread over tasks are still one."""
+    found = []
+    for qobj in qobjs:
+        if qobj.header.shot_offset == 0:
+            found += [experiment for experiment in qobj.experiments for _ in range(len(experiment))]
+    return found
+
+
+def shown(qobj: Qobj) -> str:
+    """What Flower and the workers' logs show of a task: circuit, qubits and shots, never a payload."""
+    circuits = [experiment.circuit for experiment in qobj.experiments]
+    names = ", ".join(circuit.name for circuit in circuits[:3])
+    if len(circuits) > 3:
+        names += f" and {len(circuits) - 3} more"
+    qubits = max(circuit.num_qubits for circuit in circuits)
+    text = f"circuit={names} qubits={qubits} shots={qobj.config.shots}"
+    return text if len(qobj) == 1 else f"{text} experiments={len(qobj)}"
