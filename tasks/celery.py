@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from celery import Celery, signals
@@ -10,10 +11,10 @@ from celery import Celery, signals
 from ..config.celery import create_app
 from ..config.settings import Settings
 from .experiments import register
-from .kernel import AerKernel
+from .kernel import AerKernel, KernelLimits
 from .qobj import Qobj
 from .worker.cancel import install_cancel_command
-from .worker.limits import kernel_limits
+from .worker.limits import kernel_limits, usable_cores
 from .worker.slots import prepare_slot
 from .worker.steps import Heartbeat, SlotCount
 
@@ -29,14 +30,22 @@ def worker_app(settings: Settings) -> Celery:
     """
     app = create_app(settings)
 
+    # Celery's own default is a slot for each core of the machine, whatever this process may use of them.
+    app.conf.worker_concurrency = usable_cores()
+    limits: list[KernelLimits] = []
+
+    def prepare(**_: Any) -> None:
+        share = kernel_limits(settings, int(getattr(app, "aerq_slots", 1)))
+        limits[:] = [replace(share, confined=prepare_slot(share))]
+
     def kernel() -> Callable[[Qobj], dict[str, Any]]:
-        return AerKernel(kernel_limits(settings, int(getattr(app, "aerq_slots", 1)))).run
+        return AerKernel(limits[0] if limits else kernel_limits(settings, 1)).run
 
     register(app, settings, kernel)
     install_cancel_command()
     app.steps["worker"].add(SlotCount)
     app.steps["consumer"].add(Heartbeat)
-    signals.worker_process_init.connect(prepare_slot, weak=False)
+    signals.worker_process_init.connect(prepare, weak=False)
     return app
 
 

@@ -148,6 +148,11 @@ def killable() -> Iterator[None]:
 
 def reason_of(error: BaseException) -> str:
     """One sentence on an error, without a traceback: paths of the worker are nobody's business."""
+    if isinstance(error, MemoryError):
+        return (
+            "its slot ran out of memory; save less, use a method that needs less, or give the workers' slots more "
+            "memory (fewer slots, or AERQ_SLOT_MEMORY_MB)"
+        )
     text = getattr(error, "message", None) or " ".join(str(part) for part in error.args)
     return str(text) if isinstance(error, AerqError) else f"{type(error).__name__}: {text}"
 

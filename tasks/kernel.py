@@ -19,6 +19,9 @@ from qiskit_aer.noise import NoiseModel
 
 from .qobj import Qobj
 
+#: Aer's value of `max_memory_mb` for "whatever your estimate says".
+NO_MEMORY_LIMIT = -1
+
 
 @dataclass(frozen=True)
 class KernelLimits:
@@ -27,10 +30,13 @@ class KernelLimits:
     Attributes:
         threads: threads, or None for Aer's default, all cores.
         memory_mb: MiB of memory, or None for Aer's default, all physical memory.
+        confined: whether the process cannot allocate more than its share. Then a kernel may try what Aer takes for too
+            large: where Aer is right, the allocation fails and nothing else.
     """
 
     threads: int | None = None
     memory_mb: int | None = None
+    confined: bool = False
 
 
 class AerKernel:
@@ -112,7 +118,9 @@ class AerKernel:
         if self._limits.threads is not None:
             capped["max_parallel_threads"] = _smaller(options.get("max_parallel_threads"), self._limits.threads)
         if self._limits.memory_mb is not None:
-            capped["max_memory_mb"] = _smaller(options.get("max_memory_mb"), self._limits.memory_mb)
+            wanted = options.get("max_memory_mb")
+            unlimited = self._limits.confined and wanted == NO_MEMORY_LIMIT
+            capped["max_memory_mb"] = wanted if unlimited else _smaller(wanted, self._limits.memory_mb)
         return capped
 
 

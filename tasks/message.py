@@ -27,6 +27,7 @@ class Message:
         offset: index of its first shot.
         shots: shots of each experiment.
         seed: the seed of the first experiment.
+        memory_mb: MiB that the largest of its experiments is estimated to need; 0 if that is not known.
     """
 
     job: str
@@ -40,6 +41,7 @@ class Message:
     offset: int
     shots: int
     seed: int
+    memory_mb: int = 0
 
     @property
     def task_id(self) -> str:
@@ -77,7 +79,7 @@ class Message:
         return cls(**values)
 
 
-_NUMBERS = {"index", "first", "count", "offset", "shots"}
+_NUMBERS = {"index", "first", "count", "offset", "shots", "memory_mb"}
 _OPTIONAL = {"noise", "binds"}
 
 

@@ -76,6 +76,7 @@ class QobjHeader:
         backend_name: name of the backend that the user ran on.
         backend_version: its version.
         note: what the results' metadata should say of how the job was split; empty if there is nothing to say.
+        memory_mb: MiB that the largest of the Qobj's experiments is estimated to need; 0 if that is not known.
     """
 
     first_experiment: int = 0
@@ -83,6 +84,7 @@ class QobjHeader:
     backend_name: str = "aer_simulator"
     backend_version: str = ""
     note: str = ""
+    memory_mb: int = 0
 
 
 @dataclass(frozen=True)

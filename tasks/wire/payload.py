@@ -73,6 +73,7 @@ class QobjEncoder:
             offset=header.shot_offset,
             shots=config.shots,
             seed=config.seed_simulator,
+            memory_mb=header.memory_mb,
         )
 
     def add(self, kind: Kind, body: bytes) -> str:
@@ -125,7 +126,13 @@ class QobjDecoder:
             self._kept.popitem(last=False)
         return Qobj(
             message.job,
-            QobjHeader(message.first, message.offset, options["backend_name"], options["backend_version"]),
+            QobjHeader(
+                message.first,
+                message.offset,
+                options["backend_name"],
+                options["backend_version"],
+                memory_mb=message.memory_mb,
+            ),
             QobjConfig(
                 message.shots,
                 message.seed,

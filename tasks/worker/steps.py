@@ -29,7 +29,8 @@ class SlotCount(bootsteps.Step):  # type: ignore[misc]
 
     def create(self, parent: Any) -> None:
         """Writes the number where the slots find it."""
-        parent.app.aerq_slots = int(parent.concurrency or 1)
+        # With --autoscale there may be more slots than at the start.
+        parent.app.aerq_slots = max(int(parent.concurrency or 1), int(parent.max_concurrency or 0))
 
 
 class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
