@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from celery.result import AsyncResult
 from qiskit.providers import JobStatus
 from qiskit.result import Result
 
-from ..tasks.kernel import run_qobj
 from ..tasks.qobj import Qobj, Share
 from ..tasks.records.states import TaskState
 from .awaiting import in_thread, wait_in_slices
@@ -88,8 +88,10 @@ class AerJob(BaseJob):
         if self._future is not None:
             raise JobError(f"job {self.job_id()} has already been submitted")
         executor = self.executor()
-        if isinstance(executor, CeleryExecutor) and self._fn is run_qobj and isinstance(self._qobj, Qobj):
-            self._future = executor.submit_job([self._qobj], self.job_id(), self._submission)[0]
+        kind = CeleryExecutor.kind_of(self._fn)
+        if isinstance(executor, CeleryExecutor) and kind is not None and isinstance(self._qobj, Qobj):
+            submission = replace(self._submission, kind=kind)
+            self._future = executor.submit_job([self._qobj], self.job_id(), submission)[0]
             # What was sent can be read from the store again; a handle does not keep circuits alive.
             self._qobj = None
         else:

@@ -10,8 +10,9 @@ import contextlib
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
 
 from celery import Celery, Task
 from celery.canvas import Signature
@@ -23,6 +24,7 @@ from ..config.local.shared import resolve_settings
 from ..config.queues import CANCEL_COMMAND
 from ..config.settings import Settings
 from ..config.urls import masked
+from ..tasks.basickernel import run_basic_qobj
 from ..tasks.kernel import run_qobj
 from ..tasks.qobj import Qobj
 from ..tasks.records.job import JobRecord
@@ -66,8 +68,10 @@ class CeleryExecutor:
         self._opened_records: Records | None = None
         self._lock = threading.RLock()
 
-    #: The one function that it sends to workers.
+    #: What it sends to workers unless it is told otherwise.
     FUNCTION = staticmethod(run_qobj)
+    #: The kind of job that each function makes which workers run.
+    KINDS: ClassVar[Mapping[Any, str]] = MappingProxyType({run_qobj: "aer", run_basic_qobj: "basic"})
 
     def __getstate__(self) -> dict[str, Any]:
         """Connections stay in their process; a copy opens its own."""
@@ -110,7 +114,8 @@ class CeleryExecutor:
         """Submits one Qobj, or calls a Celery task.
 
         Args:
-            fn: `run_qobj`, with a Qobj and a job id as arguments; or a Celery task or signature of yours.
+            fn: `run_qobj` or `run_basic_qobj`, with a Qobj and a job id as arguments; or a Celery task or signature of
+                yours.
             *args: its arguments.
 
         Returns:
@@ -123,14 +128,20 @@ class CeleryExecutor:
             return fn.apply_async(args)
         if isinstance(fn, Task):
             return fn.apply_async(args)
-        if fn is not run_qobj or not args or not isinstance(args[0], Qobj):
+        kind = self.kind_of(fn)
+        if kind is None or not args or not isinstance(args[0], Qobj):
             name = getattr(fn, "__qualname__", repr(fn))
             raise QobjValidationError(
                 f"CeleryExecutor cannot send the function {name!r}: workers run no code that arrives by message; "
                 "submit aerq.tasks.kernel.run_qobj with a Qobj, or a Celery task"
             )
         job_id = str(args[1]) if len(args) > 1 else str(uuid.uuid4())
-        return self.submit_job([args[0]], job_id, Submission())[0]
+        return self.submit_job([args[0]], job_id, Submission(kind=kind))[0]
+
+    @classmethod
+    def kind_of(cls, fn: object) -> str | None:
+        """The kind of job that a function makes on Celery workers, or None if they do not run it."""
+        return cls.KINDS.get(fn) if isinstance(fn, Hashable) else None
 
     def submit_job(self, qobjs: Sequence[Qobj], job_id: str, submission: Submission) -> list[CeleryFuture]:
         """Submits all tasks of a job: one transaction in the store, one batch of messages.

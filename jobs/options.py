@@ -7,7 +7,6 @@ type and range are Aer's, and the outcome is a snapshot that does not change wit
 from __future__ import annotations
 
 import difflib
-import math
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from qiskit_aer.noise import NoiseModel
 
 from .errors import QobjValidationError
 from .operator_options import check_operator_option
+from .option_values import executor, flag, seconds, shown, size, tags
 
 #: Options of aerq's own; for these None in a run option is a value and overrides the backend's.
 OWN_OPTIONS = (
@@ -114,7 +114,7 @@ def resolve_options(backend_options: Options, run_options: Mapping[str, Any]) ->
         raise QobjValidationError(
             "the option parameterizations is what Aer makes of parameter_binds; give parameter_binds instead"
         )
-    independent = _flag("independent_streams", own.get("independent_streams"))
+    independent = flag("independent_streams", own.get("independent_streams"))
     job_size = _job_size(own.get("max_job_size"))
     if independent and (job_size not in (1, "auto") or given.get("runtime_parameter_bind_enable")):
         raise QobjValidationError(
@@ -131,10 +131,10 @@ def resolve_options(backend_options: Options, run_options: Mapping[str, Any]) ->
         method=aer.pop("method", "automatic"),
         noise_model=noise_model,
         max_job_size=job_size,
-        max_shot_size=_size("max_shot_size", own.get("max_shot_size"), "a number of shots or None"),
-        executor=_executor(own.get("executor")),
-        job_tags=_tags(own.get("job_tags")),
-        time_limit_seconds=_seconds(own.get("time_limit_seconds")),
+        max_shot_size=size("max_shot_size", own.get("max_shot_size"), "a number of shots or None"),
+        executor=executor(own.get("executor")),
+        job_tags=tags(own.get("job_tags")),
+        time_limit_seconds=seconds(own.get("time_limit_seconds")),
         independent_streams=independent,
         aer=aer,
     )
@@ -155,14 +155,14 @@ def _aer_value(config: AerConfig, name: str, value: Any) -> Any:
     except (AerError, TypeError) as error:
         wanted = BACKEND_RUN_ARG_TYPES[name]
         kind = (wanted[0] if isinstance(wanted, tuple) else wanted).__name__
-        raise QobjValidationError(f"the option {name} must be of type {kind}, not {_shown(value)}") from error
+        raise QobjValidationError(f"the option {name} must be of type {kind}, not {shown(value)}") from error
     if name in _CHOICES and plain not in _CHOICES[name]:
-        raise QobjValidationError(f"the option {name} must be one of {', '.join(_CHOICES[name])}, not {_shown(value)}")
+        raise QobjValidationError(f"the option {name} must be one of {', '.join(_CHOICES[name])}, not {shown(value)}")
     check_operator_option(name, plain)
     try:
         setattr(config, name, plain)
     except TypeError as error:  # the kernel's own numbers have a range
-        raise QobjValidationError(f"the option {name}={_shown(value)} is outside the range Aer takes") from error
+        raise QobjValidationError(f"the option {name}={shown(value)} is outside the range Aer takes") from error
     return plain
 
 
@@ -184,54 +184,10 @@ def _noise_model(value: Any) -> NoiseModel | None:
         return value
     if not value:  # Aer takes anything false for no noise
         return None
-    raise QobjValidationError(f"the option noise_model must be a qiskit_aer NoiseModel, not {_shown(value)}")
+    raise QobjValidationError(f"the option noise_model must be a qiskit_aer NoiseModel, not {shown(value)}")
 
 
 def _job_size(value: Any) -> int | Literal["auto"] | None:
     if isinstance(value, str) and value == "auto":
         return "auto"
-    return _size("max_job_size", value, "a number of experiments, None or 'auto'")
-
-
-def _size(name: str, value: Any, wanted: str) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
-        return int(value)
-    raise QobjValidationError(f"the option {name} must be {wanted}, at least 1, not {_shown(value)}")
-
-
-def _executor(value: Any) -> Any:
-    if value is None or callable(getattr(value, "submit", None)):
-        return value
-    raise QobjValidationError(f"the option executor must have a method submit(fn, *args), and {_shown(value)} has none")
-
-
-def _tags(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, (list, tuple, set, frozenset)) or not all(isinstance(tag, str) for tag in value):
-        raise QobjValidationError(f"the option job_tags must be a list of strings, not {_shown(value)}")
-    return tuple(sorted(value) if isinstance(value, (set, frozenset)) else value)
-
-
-def _seconds(value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        seconds = float(value)
-        if math.isfinite(seconds) and seconds > 0:
-            return seconds
-    raise QobjValidationError(f"the option time_limit_seconds must be a number above 0, not {_shown(value)}")
-
-
-def _flag(name: str, value: Any) -> bool:
-    if value is None or isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    raise QobjValidationError(f"the option {name} must be True or False, not {_shown(value)}")
-
-
-def _shown(value: Any) -> str:
-    """A short form of a value for a message."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return size("max_job_size", value, "a number of experiments, None or 'auto'")

@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, overload
 
 from qiskit.providers import JobStatus
 from qiskit_aer import AerSimulator
 
 from ..config.settings import Settings
+from ..tasks.basickernel import run_basic_qobj
 from ..tasks.message import parse_task_id
 from ..tasks.qobj import Share
 from ..tasks.records.job import JobRecord
 from ..tasks.wire.errors import DecodingError
 from .aerjob import AerJob
 from .aerjobset import AerJobSet
+from .basicaerjob import BasicAerJob
+from .basicsimulator import AerqBasicSimulator
 from .errors import JobError, NoSuchJobError
 from .executor import CeleryExecutor
 from .simulator import AerqSimulator
@@ -24,6 +27,8 @@ from .status import status_of_counts
 from .submission import Submission
 
 logger = logging.getLogger(__name__)
+
+_BASIC = "basic_simulator"
 
 
 class AerqProvider:
@@ -41,27 +46,37 @@ class AerqProvider:
         """The settings in force."""
         return self._executor.settings
 
-    def backends(self, name: str | None = None) -> list[AerqSimulator]:
-        """All backends, or those of a name: `aer_simulator` and one for each simulation method."""
+    def backends(self, name: str | None = None) -> list[AerqSimulator | AerqBasicSimulator]:
+        """All backends, or those of a name: `aer_simulator`, one for each of its methods, and `basic_simulator`."""
         methods = AerSimulator().available_methods()
-        found = [AerqSimulator(settings=self.settings, provider=self, method=method) for method in methods]
+        found: list[AerqSimulator | AerqBasicSimulator] = [
+            AerqSimulator(settings=self.settings, provider=self, method=method) for method in methods
+        ]
+        found.append(AerqBasicSimulator(self, settings=self.settings))
         return [backend for backend in found if name is None or backend.name == name]
 
-    def get_backend(self, name: str = "aer_simulator", **options: Any) -> AerqSimulator:
+    @overload
+    def get_backend(self, name: Literal["basic_simulator"], **options: Any) -> AerqBasicSimulator: ...
+    @overload
+    def get_backend(self, name: str = "aer_simulator", **options: Any) -> AerqSimulator: ...
+
+    def get_backend(self, name: str = "aer_simulator", **options: Any) -> Any:
         """The backend of a name.
 
         Args:
-            name: `aer_simulator` or `aer_simulator_METHOD`.
+            name: `aer_simulator`, `aer_simulator_METHOD`, or `basic_simulator` for Qiskit's `BasicSimulator`.
             **options: backend options.
 
         Raises:
             JobError: if there is no such backend.
         """
+        if name == _BASIC:
+            return AerqBasicSimulator(self, settings=self.settings, **options)
         prefix = "aer_simulator"
         method = "automatic" if name == prefix else name.removeprefix(prefix + "_")
         known = AerSimulator().available_methods()
         if method not in known or (name != prefix and not name.startswith(prefix + "_")):
-            names = ", ".join([prefix, *(f"{prefix}_{method}" for method in known if method != "automatic")])
+            names = ", ".join([prefix, *(f"{prefix}_{method}" for method in known if method != "automatic"), _BASIC])
             raise JobError(f"there is no backend {name!r}; there are {names}")
         return AerqSimulator(settings=self.settings, provider=self, method=method, **options)
 
@@ -169,10 +184,22 @@ class AerqProvider:
     def _handle(self, record: JobRecord) -> AerJob | AerJobSet:
         """The handle of a stored job."""
         futures = self._executor.attach(record)
-        backend = AerqSimulator(settings=self.settings, provider=self)
         submission = Submission(record.tags, record.as_set, record.kind, record.time_limit_seconds)
         metadata = self._executor.metadata(record)
         shares = [Share.of_message(message) for message in record.messages]
+        if record.kind == "basic":
+            basic = BasicAerJob(
+                AerqBasicSimulator(self, settings=self.settings),
+                record.job_id,
+                run_basic_qobj,
+                None,
+                executor=self._executor,
+                submission=submission,
+                metadata_objects=metadata,
+            )
+            basic._attach(futures[0], shares[0])
+            return basic
+        backend = AerqSimulator(settings=self.settings, provider=self)
         if not record.as_set and len(futures) == 1:
             job = AerJob(
                 backend,

@@ -75,7 +75,7 @@ def split_job(
     """
     binds = plain_binds(circuits, parameter_binds)
     if snapshot:
-        copies = {id(circuit): _snapshot(circuit) for circuit in circuits}
+        copies = {id(circuit): snapshot_of(circuit) for circuit in circuits}
         circuits = [copies[id(circuit)] for circuit in circuits]
         options = replace(options, noise_model=copy.deepcopy(options.noise_model), aer=copy.deepcopy(options.aer))
     job = _Job(circuits, binds, options)
@@ -206,10 +206,10 @@ def _phase_before(circuit: QuantumCircuit, binds: Binds, start: int) -> float:
     return float(phase.bind({parameter: binds[parameter][start - 1] for parameter in phase.parameters}))
 
 
-def _snapshot(circuit: QuantumCircuit) -> QuantumCircuit:
+def snapshot_of(circuit: QuantumCircuit) -> QuantumCircuit:
     """A copy of a circuit that holds the user's own metadata object, which may be of a kind that cannot be copied."""
     bare = copy.copy(circuit)
     bare.metadata = {}
-    snapshot = bare.copy()
-    snapshot.metadata = circuit.metadata
-    return snapshot
+    copied = bare.copy()
+    copied.metadata = circuit.metadata
+    return copied

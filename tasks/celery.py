@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from celery import Celery, signals
 
 from ..config.celery import create_app
+from ..config.queues import RUN_BASIC, RUN_EXPERIMENTS
 from ..config.settings import Settings
+from .basickernel import BasicKernel
 from .experiments import register
 from .kernel import AerKernel, KernelLimits
-from .qobj import Qobj
 from .worker.cancel import install_cancel_command
 from .worker.limits import kernel_limits, usable_cores
 from .worker.slots import prepare_slot
@@ -38,10 +38,11 @@ def worker_app(settings: Settings) -> Celery:
         share = kernel_limits(settings, int(getattr(app, "aerq_slots", 1)))
         limits[:] = [replace(share, confined=prepare_slot(share))]
 
-    def kernel() -> Callable[[Qobj], dict[str, Any]]:
-        return AerKernel(limits[0] if limits else kernel_limits(settings, 1)).run
+    def limit() -> KernelLimits:
+        return limits[0] if limits else kernel_limits(settings, 1)
 
-    register(app, settings, kernel)
+    kernels = {RUN_EXPERIMENTS: lambda: AerKernel(limit()).run, RUN_BASIC: lambda: BasicKernel(limit()).run}
+    register(app, settings, kernels)
     install_cancel_command()
     app.steps["worker"].add(SlotCount)
     app.steps["consumer"].add(Heartbeat)

@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from celery import Celery, Task
 from celery.exceptions import Ignore, Reject
 
 from ..config.errors import AerqError, UnavailableError
-from ..config.queues import RUN_EXPERIMENTS
+from ..config.queues import RUN_BASIC, RUN_EXPERIMENTS
 from ..config.settings import Settings
 from .message import Message
 from .qobj import Qobj
@@ -25,6 +25,8 @@ from .wire.payload import QobjDecoder
 from .wire.results import encode_output, split_parts
 
 T = TypeVar("T")
+#: Makes a kernel in the process that calls it.
+MakeKernel = Callable[[], Callable[[Qobj], dict[str, Any]]]
 logger = logging.getLogger(__name__)
 
 MEBIBYTE = 1024 * 1024
@@ -44,7 +46,7 @@ class Slot:
         kernel: makes the kernel at the first task, in this process.
     """
 
-    def __init__(self, settings: Settings, kernel: Callable[[], Callable[[Qobj], dict[str, Any]]]) -> None:
+    def __init__(self, settings: Settings, kernel: MakeKernel) -> None:
         self._settings = settings
         self._make_kernel = kernel
         self._run: Callable[[Qobj], dict[str, Any]] | None = None
@@ -157,27 +159,32 @@ def reason_of(error: BaseException) -> str:
     return str(text) if isinstance(error, AerqError) else f"{type(error).__name__}: {text}"
 
 
-def register(app: Celery, settings: Settings, kernel: Callable[[], Callable[[Qobj], dict[str, Any]]]) -> None:
+def register(app: Celery, settings: Settings, kernels: Mapping[str, MakeKernel]) -> None:
     """Registers the tasks that a worker runs.
 
     Args:
         app: the application.
         settings: store and limits.
-        kernel: makes the kernel of a slot.
+        kernels: makes the kernel of a slot, by the name of the task that it runs for.
     """
-    slots: list[Slot] = []
+    slots: dict[str, Slot] = {}
 
-    def slot() -> Slot:
-        if not slots:
-            slots.append(Slot(settings, kernel))
-        return slots[0]
-
-    @app.task(bind=True, name=RUN_EXPERIMENTS, max_retries=None, throws=(ExperimentsFailedError,))  # type: ignore[untyped-decorator]
-    def run_experiments(self: Task, **kwargs: Any) -> str:
-        """Runs the experiments that a message names, once per cluster at a time."""
+    def run(task: Task, kwargs: dict[str, Any]) -> str:
         try:
             message = Message.from_kwargs(kwargs)
         except DecodingError as error:
             logger.error("a message was refused: %s", error, extra={"action": "refuse_message"})
             raise ExperimentsFailedError(str(error)) from None
-        return slot().run(message, self.request.hostname or "")
+        if task.name not in slots:
+            slots[task.name] = Slot(settings, kernels[task.name])
+        return slots[task.name].run(message, task.request.hostname or "")
+
+    @app.task(bind=True, name=RUN_EXPERIMENTS, max_retries=None, throws=(ExperimentsFailedError,))  # type: ignore[untyped-decorator]
+    def run_experiments(self: Task, **kwargs: Any) -> str:
+        """Runs the experiments that a message names with Aer, once per cluster at a time."""
+        return run(self, kwargs)
+
+    @app.task(bind=True, name=RUN_BASIC, max_retries=None, throws=(ExperimentsFailedError,))  # type: ignore[untyped-decorator]
+    def run_basic(self: Task, **kwargs: Any) -> str:
+        """Runs the circuits that a message names with Qiskit's BasicSimulator, once per cluster at a time."""
+        return run(self, kwargs)

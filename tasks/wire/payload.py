@@ -10,6 +10,7 @@ import msgpack
 
 from ..message import Message
 from ..qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
+from . import values
 from .binds import decode_binds, encode_binds
 from .circuits import decode_circuits, encode_circuits
 from .envelope import Kind, seal, unseal
@@ -159,7 +160,7 @@ class QobjDecoder:
 
 
 def _pack_options(qobj: Qobj) -> bytes:
-    packed: bytes = msgpack.packb(
+    return values.pack(
         {
             "options": dict(qobj.config.options),
             "memory_slots": qobj.config.memory_slots,
@@ -168,21 +169,20 @@ def _pack_options(qobj: Qobj) -> bytes:
             "backend_version": qobj.header.backend_version,
         }
     )
-    return packed
 
 
 def _unpack_options(body: bytes) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = msgpack.unpackb(body)
+        unpacked: dict[str, Any] = values.unpack(body)
         for name, kind in (("options", dict), ("memory_slots", int), ("n_qubits", int)):
-            if not isinstance(values[name], kind):
+            if not isinstance(unpacked[name], kind):
                 raise TypeError(name)
         for name in ("backend_name", "backend_version"):
-            if not isinstance(values[name], str):
+            if not isinstance(unpacked[name], str):
                 raise TypeError(name)
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+    except (DecodingError, TypeError, KeyError) as error:
         raise DecodingError("the run options of a task cannot be read") from error
-    return values
+    return unpacked
 
 
 def encode_metadata(metadata: Sequence[Any]) -> bytes | None:
