@@ -56,6 +56,28 @@ def check_control_flow(circuits: Sequence[QuantumCircuit], options: RunOptions) 
             )
 
 
+def check_multiplexers(circuits: Sequence[QuantumCircuit], options: RunOptions) -> None:
+    """Refuses multiplexers that write beside the memory of Aer's state.
+
+    Truncation gives the qubits that are left new numbers, and forgets those that a multiplexer keeps apart as target
+    and controls (`Circuit::set_params` in Aer's src/framework/circuit.hpp changes `qubits`, and not `regs`).
+    """
+    if not options.aer.get("enable_truncation", True):
+        return
+    for index, circuit in enumerate(circuits):
+        if not circuit.has_control_flow_op() and "multiplexer" not in circuit.count_ops():
+            continue
+        anatomy = Anatomy.of(circuit, truncation=True, job_qubits=circuit.num_qubits)
+        places = sorted({qubit for operation in anatomy.operations for qubit in operation.qubits})
+        for operation in anatomy.operations:
+            if operation.name == "multiplexer" and any(places.index(qubit) != qubit for qubit in operation.qubits):
+                raise QobjValidationError(
+                    f"{circuit_label(index, circuit)} has a 'multiplexer' behind a qubit on which no result depends, "
+                    "with which Aer 0.18 writes beside its memory: run it with enable_truncation=False, or take the "
+                    "gates of its definition"
+                )
+
+
 def check_phases(circuits: Sequence[QuantumCircuit], options: RunOptions) -> None:
     """Refuses parameters in a global phase where Aer binds at runtime: it takes the phase for operation -1."""
     if not options.aer.get("runtime_parameter_bind_enable"):

@@ -32,7 +32,7 @@ from qiskit_aer.noise.errors.base_quantum_error import QuantumChannelInstruction
 
 from .binds import circuit_label, plain_binds
 from .errors import QobjValidationError
-from .loading import check_control_flow, check_phases, check_widths
+from .loading import check_control_flow, check_multiplexers, check_phases, check_widths
 from .options import RunOptions
 
 #: Gates that Aer takes by name (`_assemble_op`), of those that Qiskit holds as standard gates.
@@ -91,6 +91,7 @@ def validate_circuits(
     check_widths(circuits, options)
     check_phases(circuits, options)
     check_control_flow(circuits, options)
+    check_multiplexers(circuits, options)
 
 
 class _CircuitCheck:
