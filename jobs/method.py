@@ -60,11 +60,13 @@ class Forecast:
         method: the simulation method, or None if that is not certain.
         sampling: how the outcomes come about.
         saves: for each save instruction how it gathers the shots' values.
+        num_qubits: qubits of the state.
     """
 
     method: str | None
     sampling: Sampling
     saves: tuple[str, ...] = ()
+    num_qubits: int = 0
 
 
 def resolve_method(
@@ -95,7 +97,7 @@ def forecast(
     )
     method = _method(anatomy, facts, options)
     saves = tuple(_gathering(operation, method) for operation in anatomy.operations if operation.saves)
-    return Forecast(method, _sampling(anatomy, facts, method, options.aer), saves)
+    return Forecast(method, _sampling(anatomy, facts, method, options.aer), saves, anatomy.num_qubits)
 
 
 def _gathering(save: Operation, method: str | None) -> str:

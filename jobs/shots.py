@@ -81,7 +81,7 @@ class ShotPlanner:
             return _TOGETHER
         if count > 1:
             return ShotPlan(note=_NOT_SPLIT + "runtime_parameter_bind_enable keeps all bindings together")
-        expected = self._forecast(index, binding)
+        expected = self.forecast(index, binding)
         if expected.sampling is Sampling.ONE_STATE:
             return ShotPlan(note=_NOT_SPLIT + "all shots are drawn from one state")
         if expected.sampling is Sampling.UNKNOWN or expected.method is None:
@@ -93,7 +93,7 @@ class ShotPlanner:
 
     def simulates_each_shot(self, index: int) -> bool:
         """Whether it is certain that each shot of a circuit's experiments has a seed of its own."""
-        return self._forecast(index, 0).sampling is Sampling.EACH_SHOT
+        return self.forecast(index, 0).sampling is Sampling.EACH_SHOT
 
     def chooses_methods_for_channels(self) -> bool:
         """Whether Aer chooses each circuit's method, and some error is more than a mixture of gates."""
@@ -101,14 +101,20 @@ class ShotPlanner:
 
     def method(self, index: int) -> str | None:
         """The method of the first binding of a circuit, if it is certain."""
-        return self._forecast(index, 0).method
+        return self.forecast(index, 0).method
 
     def _noise_facts(self) -> NoiseFacts:
         if self._facts is None:
             self._facts = NoiseFacts.of(self._noise_model)
         return self._facts
 
-    def _forecast(self, index: int, binding: int) -> Forecast:
+    def forecast(self, index: int, binding: int) -> Forecast:
+        """What Aer will do with an experiment.
+
+        Args:
+            index: index of the circuit.
+            binding: which of its bindings.
+        """
         circuit, values = self._circuits[index], self._binds[index]
         if id(circuit) not in self._forecasts:
             self._forecasts[id(circuit)] = self._forecast_of(circuit)

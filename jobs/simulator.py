@@ -135,6 +135,7 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
             # Aer's own: the workers are asked for the number of qubits only, and an executor of the user's has none.
             backend_version=super().configuration().backend_version,
             slots=sum(worker.slots for worker in workers) or None,
+            largest_slot_mb=(lambda fresh: self._largest_slot_mb(executor, fresh=fresh)) if remote else None,
             # The wire is a snapshot already; an executor in this process would see later changes of the circuits.
             snapshot=not remote,
         )
@@ -159,10 +160,18 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
         """
         now = time.monotonic()
         if self._seen is None or now - self._seen.at > _FRESH_SECONDS:
-            executor = self._celery_executor
-            found = live_workers(executor.records, executor.settings)
-            self._seen = _Seen(now, tuple(worker for worker in found if worker.queue == executor.settings.queue))
+            self._seen = _Seen(now, _workers_of(self._celery_executor))
         return self._seen.workers
+
+    def _largest_slot_mb(self, executor: CeleryExecutor, *, fresh: bool) -> int | None:
+        """MiB of the largest slot that an executor's jobs can get, or None while no worker is up to say."""
+        if executor is self._celery_executor:
+            if fresh:
+                self._seen = None
+            workers = self.workers()
+        else:
+            workers = _workers_of(executor)
+        return max((worker.memory_mb for worker in workers), default=None)
 
     def slot_memory_mb(self) -> int:
         """MiB that the largest slot's kernel may use; 16 GiB while no worker is up to say."""
@@ -189,3 +198,9 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         """What was seen of the workers stays behind; a copy asks anew."""
         return {**self.__dict__, "_seen": None}
+
+
+def _workers_of(executor: CeleryExecutor) -> tuple[WorkerRecord, ...]:
+    """The workers that are alive and read the executor's queue."""
+    settings = executor.settings
+    return tuple(worker for worker in live_workers(executor.records, settings) if worker.queue == settings.queue)

@@ -8,7 +8,7 @@ run shares between its experiments each task is given: noise, method, the number
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -19,6 +19,7 @@ from ..tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 from .batches import Batches
 from .binds import Binds, plain_binds
 from .cost import even_groups, experiment_seconds, task_seconds
+from .memory import MemoryPlanner
 from .noise import job_noise_model
 from .options import RunOptions
 from .seeds import Seeds, warn_of_shared_shots
@@ -53,6 +54,7 @@ def split_job(
     backend_name: str,
     backend_version: str,
     slots: int | None = None,
+    largest_slot_mb: Callable[[bool], int | None] | None = None,
     snapshot: bool = True,
 ) -> list[Qobj]:
     """Splits a job into tasks.
@@ -65,13 +67,15 @@ def split_job(
         backend_name: name of the backend, for the results.
         backend_version: its version.
         slots: how many slots the cluster has, for `max_job_size="auto"`; None if unknown.
+        largest_slot_mb: see `MemoryPlanner.refuse_too_large`; without it nothing is refused for its size.
         snapshot: whether the tasks must hold copies, because they will run while the user may change the circuits.
 
     Returns:
         The tasks, in the order of experiments and shots.
 
     Raises:
-        QobjValidationError: if the bindings do not fit the circuits, or Aer would simulate the batch wrongly.
+        QobjValidationError: if the bindings do not fit the circuits, Aer would simulate the batch wrongly, or no slot
+            can hold an experiment.
     """
     binds = plain_binds(circuits, parameter_binds)
     if snapshot:
@@ -79,6 +83,8 @@ def split_job(
         circuits = [copies[id(circuit)] for circuit in circuits]
         options = replace(options, noise_model=copy.deepcopy(options.noise_model), aer=copy.deepcopy(options.aer))
     job = _Job(circuits, binds, options)
+    if largest_slot_mb is not None:
+        job.memory.refuse_too_large(largest_slot_mb)
     header = QobjHeader(backend_name=backend_name, backend_version=backend_version)
     return [
         Qobj(job_id, replace(header, **places), config, experiments) for places, config, experiments in job.tasks(slots)
@@ -108,6 +114,8 @@ class _Job:
         planner = ShotPlanner(circuits, binds, options, noise_model, self._config.n_qubits)
         self._batches = Batches(circuits, planner)
         self._batches.refuse_wrong_order()
+        #: Estimates the experiments' memory.
+        self.memory = MemoryPlanner(circuits, options, planner)
         self._seeds = Seeds.of(options, sum(counts))
         self._pieces = list(self._cut(counts, planner))
         warn_of_shared_shots(options, counts, planner)
@@ -169,7 +177,11 @@ class _Job:
     def _whole(self, pieces: list[_Piece]) -> tuple[dict[str, Any], QobjConfig, tuple[QobjExperiment, ...]]:
         """A task with all shots of its experiments."""
         notes = dict.fromkeys(piece.plan.note for piece in pieces if piece.plan.note)
-        places = {"first_experiment": pieces[0].first, "note": "; ".join(notes)}
+        places = {
+            "first_experiment": pieces[0].first,
+            "note": "; ".join(notes),
+            "memory_mb": max(self.memory.needed_mb(piece.circuit) for piece in pieces),
+        }
         config = replace(self._config, seed_simulator=self._seeds.at(pieces[0].first))
         runs = (list(run) for _, run in groupby(pieces, key=lambda piece: piece.circuit))
         return places, config, tuple(self._experiment(run) for run in runs)
@@ -183,7 +195,11 @@ class _Job:
             options = {**options, "method": plan.method}
         experiments = (self._experiment([piece]),)
         for offset, shots in plan.ranges:
-            places = {"first_experiment": piece.first, "shot_offset": offset}
+            places = {
+                "first_experiment": piece.first,
+                "shot_offset": offset,
+                "memory_mb": self.memory.needed_mb(piece.circuit),
+            }
             seed = self._seeds.at(piece.first, offset)
             yield places, replace(self._config, shots=shots, seed_simulator=seed, options=options), experiments
 

@@ -4,7 +4,7 @@ import pytest
 from qiskit import QuantumCircuit
 
 from aerq.config import LocalCluster, Settings
-from aerq.jobs import AerqSimulator, JobError
+from aerq.jobs import AerqSimulator, JobError, QobjValidationError
 
 TIMEOUT = 60
 
@@ -27,6 +27,11 @@ def small():
 @pytest.fixture
 def backend(small):
     return AerqSimulator(settings=small.settings)
+
+
+def test_what_no_slot_can_hold_is_refused_at_submit(backend):
+    with pytest.raises(QobjValidationError, match=r"circuit 1 \('big'\) needs 2 GiB, the largest slot has 256 MiB"):
+        backend.run([plus(3), plus(27, "big")], shots=10)
 
 
 def test_what_aer_thinks_too_large_can_be_tried_and_fails_alone(backend):
