@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar
 
 from celery.result import AsyncResult
 from qiskit.providers import JobStatus
 from qiskit.result import Result
 
-from ..tasks.qobj import Qobj, Share
-from ..tasks.records.states import TaskState
+from ..tasks.qobj import Qobj
 from .awaiting import in_thread, wait_in_slices
 from .base import BaseJob
 from .celeryfuture import CeleryFuture
 from .deadline import Deadline
 from .errors import JobCancelledError, JobError, JobTimeoutError
-from .executor import CeleryExecutor
-from .futures import future_status, wait_for_future
-from .merge import merge_outputs, to_result
-from .metrics import job_metrics
+from .executor import CeleryExecutor, default_executor, refuse_arguments
+from .futures import JobFuture, TaskResultFuture, job_future
+from .layout import Layout
+from .metrics import job_metrics, queue_position
 from .progress import draw_progress
-from .submission import Submission, experiment_circuits, experiment_metadata
+from .submission import Submission
 
 T = TypeVar("T")
 
@@ -37,14 +35,15 @@ class AerJob(BaseJob):
     Args:
         backend: the backend used to run the job.
         job_id: a unique id in the context of the backend.
-        fn: a callable `(qobj, job_id, *args) -> Result` that the executor runs; by default
-            `aerq.tasks.kernel.run_qobj`, which is what `CeleryExecutor` sends to workers.
+        fn: a callable `(qobj, job_id, *args) -> Result` that the executor runs. `aerq.tasks.kernel.run_qobj`, or the
+            Celery task `aerq.run_experiments`, is what `CeleryExecutor` sends to workers; it also calls Celery tasks of
+            yours, with arguments that are JSON.
         qobj: what to execute.
-        *args: further arguments for `fn`; a single one with a `submit` method is taken as the executor.
-        executor: anything with `submit(fn, *args)`; by default `CeleryExecutor()`.
+        *args: further arguments for `fn`; a single one that is None or has a `submit` method is the executor.
+        executor: anything with `submit(fn, *args)`; by default the backend's, or `CeleryExecutor()`.
         submission: what the job's record keeps beside the experiments.
-        metadata_objects: the metadata object of each experiment; by default that of its circuit.
-        circuits: for each experiment the place of its circuit in the list given to `run()`.
+        layout: which experiments it runs; by default those of `qobj`.
+        **metadata: any further values to keep in `metadata`.
     """
 
     def __init__(
@@ -52,29 +51,41 @@ class AerJob(BaseJob):
         backend: Any,
         job_id: str,
         fn: Callable[..., Any],
-        qobj: Qobj | None,
+        qobj: Any,
         *args: Any,
         executor: Any = None,
         submission: Submission | None = None,
-        metadata_objects: Sequence[Any] | None = None,
-        circuits: Sequence[int] | None = None,
+        layout: Layout | None = None,
         **metadata: Any,
     ) -> None:
         super().__init__(backend, job_id, **metadata)
-        if executor is None and len(args) == 1 and hasattr(args[0], "submit"):
+        if executor is None and len(args) == 1 and (args[0] is None or hasattr(args[0], "submit")):
             executor, args = args[0], ()
         self._fn = fn
         self._qobj = qobj
         self._args = args
-        self._executor = executor
+        self._executor = executor if executor is not None else default_executor(backend)
         self._submission = submission or Submission()
-        self._future: Any = None
+        self._layout = layout or Layout.of([qobj])
+        self._future: JobFuture | None = None
         # As a future does, a handle gives the same object each time, also when the store has gone meanwhile.
-        self._result: Result | None = None
-        self._share: Share | None = Share.of(qobj) if isinstance(qobj, Qobj) else None
-        if metadata_objects is None and isinstance(qobj, Qobj):
-            metadata_objects, circuits = experiment_metadata([qobj]), experiment_circuits([qobj])
-        self._metadata_objects, self._circuits = metadata_objects, circuits
+        self._result: Any = None
+
+    @classmethod
+    def attached(
+        cls,
+        backend: Any,
+        job_id: str,
+        executor: Any,
+        future: JobFuture,
+        layout: Layout,
+        submission: Submission,
+        fn: Callable[..., Any] = CeleryExecutor.FUNCTION,
+    ) -> Self:
+        """The handle of a task that was submitted before, as part of a set or by another process."""
+        job = cls(backend, job_id, fn, None, executor=executor, submission=submission, layout=layout)
+        job._future = future
+        return job
 
     # -- submitting -----------------------------------------------------------------------------------------------
 
@@ -87,21 +98,18 @@ class AerJob(BaseJob):
         """
         if self._future is not None:
             raise JobError(f"job {self.job_id()} has already been submitted")
-        executor = self.executor()
+        executor = self._executor
         kind = CeleryExecutor.kind_of(self._fn)
-        if isinstance(executor, CeleryExecutor) and kind is not None and isinstance(self._qobj, Qobj):
-            submission = replace(self._submission, kind=kind)
-            self._future = executor.submit_job([self._qobj], self.job_id(), submission)[0]
-            # What was sent can be read from the store again; a handle does not keep circuits alive.
-            self._qobj = None
-        else:
-            self._future = executor.submit(self._fn, self._qobj, self.job_id(), *self._args)
+        if not isinstance(executor, CeleryExecutor) or not isinstance(self._qobj, Qobj) or kind is None:
+            self._future = job_future(executor.submit(self._fn, self._qobj, self.job_id(), *self._args))
+            return
+        refuse_arguments(self._args)
+        executor.submit_job([self._qobj], self.job_id(), self._submission.on(kind))
+        self._future = executor.tasks(self.job_id(), self._layout).future(0)
+        # What was sent can be read from the store again; a handle does not keep circuits alive.
+        self._qobj = None
 
-    def _attach(self, future: CeleryFuture, share: Share) -> None:
-        """Makes this the handle of a task that was submitted as part of a set, or by another process."""
-        self._future, self._share, self._qobj = future, share, None
-
-    def _submitted(self) -> Any:
+    def _submitted(self) -> JobFuture:
         if self._future is None:
             raise JobError(f"job {self.job_id()} has not been submitted yet; call submit() first")
         return self._future
@@ -115,15 +123,13 @@ class AerJob(BaseJob):
             JobError: if the job was not submitted, or is no longer known.
             UnavailableError: if the store does not answer; that is never a state.
         """
-        return future_status(self._submitted())
+        return self._submitted().job_status()
 
     def executor(self) -> Any:
         """The executor of this job."""
-        if self._executor is None:
-            self._executor = CeleryExecutor()
         return self._executor
 
-    def qobj(self) -> Qobj | None:
+    def qobj(self) -> Any:
         """What was submitted: `qobj_id`, `header`, `config` and `experiments`.
 
         Of a job on Celery workers it is read from the store, as the worker reads it.
@@ -131,9 +137,9 @@ class AerJob(BaseJob):
         Raises:
             JobError: if it is no longer in the store.
         """
-        if self._qobj is not None or not isinstance(self._future, CeleryFuture):
-            return self._qobj
-        return self._future.executor.qobj(self._future.job_id, self._future.index)
+        if isinstance(self._future, CeleryFuture):
+            return self._future.executor.qobj(self._future.job_id, self._future.index)
+        return self._qobj
 
     def async_result(self) -> AsyncResult:
         """Celery's `AsyncResult` of the job's task.
@@ -141,7 +147,10 @@ class AerJob(BaseJob):
         Raises:
             JobError: if the job does not run on Celery workers.
         """
-        return _celery(self._submitted(), self.job_id()).async_result()
+        future = self._submitted()
+        if isinstance(future, TaskResultFuture):
+            return future.async_result()
+        return self._celery_future().async_result()
 
     @property
     def job_tags(self) -> list[str]:
@@ -160,19 +169,31 @@ class AerJob(BaseJob):
             JobError: if the job was not submitted, is no longer known, or does not run on Celery workers.
             UnavailableError: if the store does not answer.
         """
-        future = _celery(self._submitted(), self.job_id())
+        future = self._celery_future()
         return job_metrics(future.executor.records, future.job_id, future.index)
 
     def error_messages(self) -> dict[int, str]:
         """Why the job failed, under the key 0 as a set of one job has it; empty if it did not."""
+        message = self._submitted().error_message()
+        return {} if message is None else {0: message}
+
+    def queue_position(self) -> int | None:
+        """Its place among all tasks that wait for a slot: 1 is next, None if it does not wait.
+
+        Tasks are taken in the order of their submits; those of other queues on the same store are counted as well.
+
+        Raises:
+            JobError: if the job was not submitted, is no longer known, or does not run on Celery workers.
+            UnavailableError: if the store does not answer.
+        """
+        future = self._celery_future()
+        return queue_position(future.executor.records, future.job_id, future.index)
+
+    def _celery_future(self) -> CeleryFuture:
         future = self._submitted()
         if not isinstance(future, CeleryFuture):
-            failed = self.status() is JobStatus.ERROR
-            return {0: str(future.exception() or "an experiment failed")} if failed else {}
-        task = future.executor.records.task(future.job_id, future.index)
-        if task.state not in (TaskState.FAILED, TaskState.MARKED):
-            return {}
-        return {0: task.reason or "Aer marked an experiment as failed; result() says which"}
+            raise JobError(f"job {self.job_id()} runs on an executor of yours and not on Celery workers")
+        return future
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
@@ -189,35 +210,15 @@ class AerJob(BaseJob):
         """
         future = self._submitted()
         if self._result is None:
-            value = self._waited(lambda: future.result(timeout=timeout), timeout)
-            self._result = self._to_result(value)
+            deadline = Deadline.after(timeout)
+            if not future.wait(deadline):
+                raise self._not_in_time(timeout)
+            self._result = self._to_result(waited(lambda: future.result(timeout=deadline.left), self))
         return self._result
 
-    def _waited(self, get: Callable[[], T], timeout: float | None) -> T:
-        """Turns what a future raises for time and cancelling into our errors, which are the future's errors too."""
-        try:
-            return get()
-        except JobError:
-            raise
-        except concurrent.futures.CancelledError as error:
-            raise JobCancelledError(f"job {self.job_id()} was cancelled before it ended") from error
-        except TimeoutError as error:
-            raise JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; it runs on") from error
-
-    def _to_result(self, value: Any) -> Result:
-        """A `Result` from whatever `fn` gave: Aer's raw output from ours, a `Result` from a user's own."""
-        if not isinstance(value, dict) or self._share is None:
-            return value
-        share = Share(0, self._share.count, 0, self._share.shots, self._share.seed)
-        output = merge_outputs(
-            [(share, value)],
-            job_id=self.job_id(),
-            backend_name=value.get("backend_name", ""),
-            backend_version=value.get("backend_version", ""),
-            metadata=self._metadata_objects or [{}] * share.count,
-            circuits=self._circuits,
-        )
-        return to_result(output)
+    def _to_result(self, value: Any) -> Any:
+        """A `Result` from Aer's raw output; what a user's own function gave stays as it is."""
+        return self._layout.result({0: value}, self.job_id()) if self._layout.own and isinstance(value, dict) else value
 
     async def aresult(self, timeout: float | None = None) -> Result:
         """The result, as `result()` gives it, without blocking the event loop.
@@ -233,8 +234,8 @@ class AerJob(BaseJob):
             JobError: if it failed without a result.
         """
         future, deadline = self._submitted(), Deadline.after(timeout)
-        if not await in_thread(lambda gone: wait_in_slices(lambda end: wait_for_future(future, end), deadline, gone)):
-            raise JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; it runs on")
+        if not await in_thread(lambda gone: wait_in_slices(future.wait, deadline, gone)):
+            raise self._not_in_time(timeout)
         return await in_thread(lambda gone: self.result())
 
     def progress(self, timeout: float | None = None) -> None:
@@ -246,15 +247,18 @@ class AerJob(BaseJob):
         Raises:
             JobTimeoutError: if it has not ended in time; the job runs on.
         """
-        draw_progress(f"job {self.job_id()}", [self], self._ended(timeout))
+        draw_progress(f"job {self.job_id()}", 1, self._ended(timeout))
 
     def _ended(self, timeout: float | None) -> Iterator[AerJob]:
-        if not wait_for_future(self._submitted(), Deadline.after(timeout)):
-            raise JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; it runs on")
+        if not self._submitted().wait(Deadline.after(timeout)):
+            raise self._not_in_time(timeout)
         yield self
 
-    def _wait_for_end(self, seconds: float) -> None:
-        wait_for_future(self._submitted(), Deadline.after(seconds))
+    def _wait_for_end(self, deadline: Deadline) -> None:
+        self._submitted().wait(deadline)
+
+    def _not_in_time(self, timeout: float | None) -> JobTimeoutError:
+        return JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; it runs on")
 
     def cancel(self) -> bool:
         """Attempts to cancel the job; on Celery workers a running kernel is killed.
@@ -266,10 +270,14 @@ class AerJob(BaseJob):
             JobError: if the job was not submitted, or is no longer known.
             UnavailableError: if the store does not answer; nothing was cancelled then.
         """
-        return bool(self._submitted().cancel())
+        return self._submitted().cancel()
 
 
-def _celery(future: Any, job_id: str) -> CeleryFuture:
-    if not isinstance(future, CeleryFuture):
-        raise JobError(f"job {job_id} runs on an executor of yours and not on Celery workers")
-    return future
+def waited(get: Callable[[], T], job: BaseJob) -> T:
+    """Turns what a future that has ended raises if it was cancelled into our error, which is the future's too."""
+    try:
+        return get()
+    except JobError:
+        raise
+    except concurrent.futures.CancelledError as error:
+        raise JobCancelledError(f"job {job.job_id()} was cancelled before it ended") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
 
 from celery.result import GroupResult
@@ -10,23 +10,19 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.providers import JobStatus
 from qiskit.result import Result
 
-from ..tasks.qobj import Qobj, Share
-from ..tasks.records.states import TaskState
-from ..tasks.records.store import Completion
-from .aerjob import AerJob
-from .awaiting import in_thread, wait_in_slices
+from ..tasks.qobj import Qobj
+from .aerjob import AerJob, waited
+from .arriving import ArrivingJobs
+from .awaiting import in_thread
 from .base import BaseJob
-from .celeryfuture import CeleryFuture
-from .completions import CompletionLog
 from .deadline import Deadline
-from .errors import JobError, JobTimeoutError, NoSuchJobError
-from .executor import CeleryExecutor
-from .futures import wait_for_future
-from .merge import merge_outputs, to_result
-from .metrics import set_metrics
+from .errors import AlreadySubmittedError, JobError, JobTimeoutError, QobjValidationError
+from .executor import CeleryExecutor, default_executor
+from .layout import Layout
+from .metrics import queue_position, set_metrics
 from .progress import draw_progress
-from .status import TASK_STATUS, status_of_counts, status_of_statuses
-from .submission import Submission, experiment_circuits, experiment_metadata, experiment_names
+from .submission import Submission
+from .taskset import CeleryTasks, OtherTasks, TaskSet
 
 
 class _Whole:
@@ -64,18 +60,38 @@ class AerJobSet(BaseJob):
         **metadata: Any,
     ) -> None:
         super().__init__(backend, job_id, **metadata)
+        if not experiments:
+            raise QobjValidationError(f"job {job_id} has no experiments to run")
+        self._begin(fn, experiments, executor, submission, Layout.of(experiments))
+
+    def _begin(
+        self,
+        fn: Callable[..., Any],
+        experiments: Sequence[Any],
+        executor: Any,
+        submission: Submission | None,
+        layout: Layout,
+    ) -> None:
         self._fn = fn
-        self._experiments: list[Qobj] | None = list(experiments)
-        self._executor = executor
-        self._submission = submission or Submission()
-        self._jobs: list[AerJob] = []
-        self._shares = [Share.of(qobj) for qobj in experiments]
-        self._names = experiment_names(experiments)
-        self._metadata_objects = experiment_metadata(experiments)
-        self._circuits = experiment_circuits(experiments)
-        self._log: CompletionLog | None = None
+        self._experiments = list(experiments)
+        self._executor = executor if executor is not None else default_executor(self._backend)
+        self._submission = submission or Submission(as_set=True)
+        self._layout = layout
+        self._tasks: TaskSet | None = None
+        self._jobs: dict[int, AerJob] = {}
         # As a future does, a handle gives the same object each time, also when the store has gone meanwhile.
         self._result: Result | None = None
+
+    @classmethod
+    def attached(
+        cls, backend: Any, job_id: str, executor: CeleryExecutor, layout: Layout, submission: Submission
+    ) -> AerJobSet:
+        """The handle of a set that was submitted before, by this or another process."""
+        job_set = cls.__new__(cls)
+        BaseJob.__init__(job_set, backend, job_id)
+        job_set._begin(CeleryExecutor.FUNCTION, (), executor, submission, layout)
+        job_set._tasks = executor.tasks(job_set.job_id(), layout)
+        return job_set
 
     # -- submitting -----------------------------------------------------------------------------------------------
 
@@ -85,70 +101,56 @@ class AerJobSet(BaseJob):
         Raises:
             RuntimeError: if the jobs were already submitted (it is a `JobError` too).
             QobjValidationError: if something cannot run or travel; nothing was sent.
+            JobError: if the executor refused one; those before it were cancelled.
         """
-        if self._jobs or self._experiments is None:
+        if self._tasks is not None:
             raise AlreadySubmittedError(f"the jobs of {self.job_id()} were already submitted")
-        qobjs, executor = self._experiments, self.executor()
-        if isinstance(executor, CeleryExecutor) and self._fn is CeleryExecutor.FUNCTION:
-            futures = executor.submit_job(qobjs, self.job_id(), self._submission)
-            self._experiments = None
-            self._adopt(futures)
+        executor = self._executor
+        kind = CeleryExecutor.kind_of(self._fn) if self._layout.own else None
+        if isinstance(executor, CeleryExecutor) and kind is not None:
+            executor.submit_job(self._experiments, self.job_id(), self._submission.on(kind))
+            self._tasks = executor.tasks(self.job_id(), self._layout)
+            # What was sent can be read from the store again; a handle does not keep circuits alive.
+            self._experiments = []
             return
-        for index, qobj in enumerate(qobjs):
-            job = AerJob(self._backend, f"{self.job_id()}.{index}", self._fn, qobj, executor=executor)
-            job.submit()
-            self._jobs.append(job)
-
-    @classmethod
-    def attached(
-        cls,
-        backend: Any,
-        job_id: str,
-        executor: CeleryExecutor,
-        futures: Sequence[CeleryFuture],
-        shares: Sequence[Share],
-        names: Sequence[str],
-        circuits: Sequence[int],
-        metadata_objects: Sequence[Any],
-        submission: Submission,
-    ) -> AerJobSet:
-        """The handle of a set that was submitted before, by this or another process."""
-        job_set = cls(backend, job_id, CeleryExecutor.FUNCTION, [], executor, submission=submission)
-        job_set._experiments = None
-        job_set._shares, job_set._names, job_set._circuits = list(shares), list(names), list(circuits)
-        job_set._metadata_objects = list(metadata_objects)
-        job_set._adopt(futures)
-        return job_set
-
-    def _adopt(self, futures: Sequence[CeleryFuture]) -> None:
-        """Makes a handle for each task on Celery workers."""
-        self._log = futures[0].log
-        for future, share in zip(futures, self._shares, strict=True):
-            metadata = self._metadata_objects[share.first : share.first + share.count]
+        jobs: list[AerJob] = []
+        for index, qobj in enumerate(self._experiments):
+            layout = self._layout.task(index)
             job = AerJob(
-                self._backend,
-                future.task_id,
-                self._fn,
-                None,
-                executor=self._executor,
-                submission=self._submission,
-                metadata_objects=metadata,
-                circuits=self._circuits[share.first : share.first + share.count],
+                self._backend, f"{self.job_id()}.{index}", self._fn, qobj, executor=self._executor, layout=layout
             )
-            job._attach(future, share)
-            self._jobs.append(job)
+            try:
+                job.submit()
+            except BaseException:
+                for earlier in jobs:
+                    earlier.cancel()
+                raise
+            jobs.append(job)
+        self._jobs = dict(enumerate(jobs))
+        self._tasks = OtherTasks([job._submitted() for job in jobs])
 
-    def _submitted(self) -> list[AerJob]:
-        if not self._jobs:
+    def _submitted(self) -> TaskSet:
+        if self._tasks is None:
             raise JobError(f"the jobs of {self.job_id()} have not been submitted yet; call submit() first")
-        return self._jobs
+        return self._tasks
 
-    @property
-    def _celery(self) -> tuple[CeleryExecutor, CompletionLog] | None:
-        """Executor and completions where the set runs on Celery workers."""
-        if self._log is None:
-            return None
-        return self._executor, self._log
+    def _celery_tasks(self) -> CeleryTasks:
+        tasks = self._submitted()
+        if not isinstance(tasks, CeleryTasks):
+            raise JobError(f"job {self.job_id()} runs on an executor of yours and not on Celery workers")
+        return tasks
+
+    def _job(self, index: int) -> AerJob:
+        """The handle of one task, always the same one; made when it is first asked for."""
+        job = self._jobs.get(index)
+        if job is None:
+            future = self._celery_tasks().future(index)
+            layout = self._layout.task(index)
+            job = AerJob.attached(
+                self._backend, future.task_id, self._executor, future, layout, self._submission, fn=self._fn
+            )
+            job = self._jobs.setdefault(index, job)
+        return job
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
@@ -170,46 +172,23 @@ class AerJobSet(BaseJob):
             JobError: if the set was not submitted, is no longer known, or has no such job.
             UnavailableError: if the store does not answer; that is never a state.
         """
-        jobs = self._submitted()
+        tasks = self._submitted()
         if worker is _WHOLE:
-            return self._whole_status()
+            return tasks.status()
         if worker is None:
-            return self.statuses()
+            return tasks.statuses()
         if isinstance(worker, int):
-            return jobs[self._index(worker)].status()
+            return tasks.future(self._index(worker)).job_status()
         wanted = [self._index(index) for index in worker]
-        statuses = self.statuses()
+        statuses = tasks.statuses()
         return [statuses[index] for index in wanted]
-
-    def _whole_status(self) -> JobStatus:
-        celery = self._celery
-        if celery is None:
-            return status_of_statuses(job.status() for job in self._jobs)
-        executor, log = celery
-        ended = log.ended()
-        if len(ended) == len(self._jobs):  # what has ended stays as it ended: no need to ask
-            return status_of_statuses(TASK_STATUS[completion.state] for completion in ended.values())
-        counts = executor.records.counts([self.job_id()])[0]
-        if counts is None:
-            raise NoSuchJobError(f"no such job: {self.job_id()}")
-        return status_of_counts(counts)
 
     def statuses(self) -> list[JobStatus]:
         """The status of each job, in one read."""
-        jobs = self._submitted()
-        celery = self._celery
-        if celery is None:
-            return [job.status() for job in jobs]
-        executor, _ = celery
-        tasks = executor.records.tasks(self.job_id())
-        if len(tasks) < len(jobs) and executor.records.counts([self.job_id()])[0] is None:
-            raise NoSuchJobError(f"no such job: {self.job_id()}")
-        return [TASK_STATUS[tasks[i].state] if i in tasks else JobStatus.QUEUED for i in range(len(jobs))]
+        return self._submitted().statuses()
 
     def executor(self) -> Any:
         """The executor of this set."""
-        if self._executor is None:
-            self._executor = CeleryExecutor()
         return self._executor
 
     @property
@@ -219,18 +198,7 @@ class AerJobSet(BaseJob):
 
     def error_messages(self) -> dict[int, str]:
         """Why jobs failed, by worker index; empty if none did."""
-        jobs = self._submitted()
-        celery = self._celery
-        if celery is None:
-            failed = ((index, job._future) for index, job in enumerate(jobs) if job.status() is JobStatus.ERROR)
-            return {index: str(future.exception() or "an experiment failed") for index, future in failed}
-        executor, _ = celery
-        tasks = executor.records.tasks(self.job_id())
-        return {
-            index: task.reason or "Aer marked an experiment as failed; result() says which"
-            for index, task in sorted(tasks.items())
-            if task.state in (TaskState.FAILED, TaskState.MARKED)
-        }
+        return self._submitted().error_messages()
 
     def metrics(self) -> dict[str, Any]:
         """What happened to the set and when: totals, and under `tasks` the metrics of each job.
@@ -244,10 +212,18 @@ class AerJobSet(BaseJob):
             JobError: if the set was not submitted, is no longer known, or does not run on Celery workers.
             UnavailableError: if the store does not answer.
         """
-        self._submitted()
-        if self._celery is None:
-            raise JobError(f"job {self.job_id()} runs on an executor of yours and not on Celery workers")
-        return set_metrics(self._celery[0].records, self.job_id())
+        return set_metrics(self._celery_tasks().executor.records, self.job_id())
+
+    def queue_position(self) -> int | None:
+        """The place of its first job that waits, among all tasks that wait for a slot: 1 is next, None if none waits.
+
+        Tasks are taken in the order of their submits; those of other queues on the same store are counted as well.
+
+        Raises:
+            JobError: if the set was not submitted, is no longer known, or does not run on Celery workers.
+            UnavailableError: if the store does not answer.
+        """
+        return queue_position(self._celery_tasks().executor.records, self.job_id())
 
     def group_result(self) -> GroupResult:
         """Celery's `GroupResult` of the set's tasks.
@@ -255,8 +231,8 @@ class AerJobSet(BaseJob):
         Raises:
             JobError: if the set does not run on Celery workers.
         """
-        results = [job.async_result() for job in self._submitted()]
-        return GroupResult(self.job_id(), results, app=self._executor.app)
+        results = [job.async_result() for job in self.worker_job(None)]
+        return GroupResult(self.job_id(), results, app=results[0].app)
 
     # -- finding the job of an experiment -------------------------------------------------------------------------
 
@@ -272,31 +248,29 @@ class AerJobSet(BaseJob):
         Raises:
             JobError: if no experiment has this name.
         """
-        found = self._workers(experiment)
+        self._submitted()
+        _, found = self._find(experiment)
         return found[0] if len(found) == 1 else found
-
-    def _workers(self, experiment: str | QuantumCircuit) -> list[int]:
-        name = experiment if isinstance(experiment, str) else getattr(experiment, "name", None)
-        found = [
-            index
-            for index, share in enumerate(self._shares)
-            if name in self._names[share.first : share.first + share.count]
-        ]
-        if not found:
-            raise JobError(f"no experiment of job {self.job_id()} is called {name!r}")
-        return found
 
     def job(self, experiment: str | QuantumCircuit) -> tuple[AerJob, int]:
         """The job that runs an experiment, and the experiment's index in that job.
 
+        Where several do, because they run experiments of the same name or ranges of its shots, it is the first.
+
         Raises:
             JobError: if no experiment has this name.
         """
-        jobs = self._submitted()
-        name = str(experiment if isinstance(experiment, str) else experiment.name)
-        index = self._workers(experiment)[0]
-        share = self._shares[index]
-        return jobs[index], self._names[share.first : share.first + share.count].index(name)
+        self._submitted()
+        name, found = self._find(experiment)
+        return self._job(found[0]), self._layout.names_of(found[0]).index(name)
+
+    def _find(self, experiment: str | QuantumCircuit) -> tuple[str, list[int]]:
+        """The name of an experiment and the indexes of the jobs that run it."""
+        name = experiment if isinstance(experiment, str) else getattr(experiment, "name", None)
+        found = self._layout.workers(name)
+        if not found:
+            raise JobError(f"no experiment of job {self.job_id()} is called {name!r}")
+        return str(name), found
 
     @overload
     def worker_job(self, worker: int) -> AerJob: ...
@@ -312,18 +286,18 @@ class AerJobSet(BaseJob):
         Raises:
             JobError: if there is no such job.
         """
-        jobs = self._submitted()
+        self._submitted()
         if worker is None:
-            return list(jobs)
+            return [self._job(index) for index in range(len(self._layout))]
         if isinstance(worker, int):
-            return jobs[self._index(worker)]
-        return [jobs[self._index(index)] for index in worker]
+            return self._job(self._index(worker))
+        return [self._job(self._index(index)) for index in worker]
 
     def _index(self, worker: int) -> int:
-        if isinstance(worker, bool) or not isinstance(worker, int) or not 0 <= worker < len(self._jobs):
+        if isinstance(worker, bool) or not isinstance(worker, int) or not 0 <= worker < len(self._layout):
             raise JobError(
-                f"job {self.job_id()} has no worker {worker!r}: it has {len(self._jobs)} jobs, "
-                f"from 0 to {len(self._jobs) - 1}"
+                f"job {self.job_id()} has no worker {worker!r}: it has {len(self._layout)} jobs, "
+                f"from 0 to {len(self._layout) - 1}"
             )
         return worker
 
@@ -356,114 +330,29 @@ class AerJobSet(BaseJob):
             JobCancelledError: if one was cancelled before it ended.
             JobError: if one failed without a result, or there is no such job.
         """
-        self._submitted()
+        tasks = self._submitted()
         if isinstance(worker, int):
-            return self._jobs[self._index(worker)].result(timeout)
-        wanted = list(range(len(self._jobs))) if worker is None else sorted({self._index(i) for i in worker})
+            return self._job(self._index(worker)).result(timeout)
+        everything = range(len(self._layout))
+        wanted = list(everything) if worker is None else sorted({self._index(index) for index in worker})
         if not wanted:
             raise JobError(f"worker_results of job {self.job_id()} was asked for no worker")
         deadline = Deadline.after(timeout)
-        celery = self._celery
-        if celery is None:
-            return self._merged({i: self._jobs[i]._waited(self._getter(i, deadline), timeout) for i in wanted})
-        executor, log = celery
-        if not log.wait(lambda ended: _all_in(wanted, ended), deadline):
-            raise self._not_in_time(timeout, len(log.ended()))
-        ended_now = log.ended()
-        completions: dict[int, Completion] = {index: ended_now[index] for index in wanted}
-        for index, completion in completions.items():
-            if not completion.state.has_result:
-                raise self._jobs[index]._future.failure(completion)
-        return self._merged(executor.outputs(self.job_id(), completions))
+        if not tasks.wait_for(wanted, deadline):
+            raise self._not_in_time(timeout)
+        values = waited(lambda: tasks.values(wanted, deadline), self)
+        return self._layout.result(values, self.job_id())
 
-    def _getter(self, index: int, deadline: Deadline) -> Callable[[], Any]:
-        future = self._jobs[index]._future
-        return lambda: future.result(timeout=None if deadline.at is None else deadline.remaining(float("inf")))
-
-    def _merged(self, values: Mapping[int, Any]) -> Result:
-        """One `Result` from the raw outputs of some jobs, or from the `Result`s of a user's own function."""
-        if not all(isinstance(value, dict) for value in values.values()):
-            return _joined([self._jobs[index]._to_result(value) for index, value in values.items()])
-        places: list[int] = []
-        for index in values:
-            share = self._shares[index]
-            places += [p for p in range(share.first, share.first + share.count) if not places or places[-1] < p]
-        renumbered = {place: number for number, place in enumerate(places)}
-        pairs = []
-        for index, output in values.items():
-            share = self._shares[index]
-            offset = share.offset if share.offset else 0
-            pairs.append((Share(renumbered[share.first], share.count, offset, share.shots, share.seed), output))
-        first = next(iter(values.values()))
-        output = merge_outputs(
-            pairs,
-            job_id=self.job_id(),
-            backend_name=first.get("backend_name", ""),
-            backend_version=first.get("backend_version", ""),
-            metadata=[self._metadata_objects[place] for place in places],
-            circuits=[self._circuits[place] for place in places],
-        )
-        return to_result(output)
-
-    def as_completed(self, timeout: float | None = None) -> Iterator[AerJob]:
-        """Yields the jobs as they end, however they end.
+    def as_completed(self, timeout: float | None = None) -> ArrivingJobs:
+        """The jobs as they end, however they end, for `for` or for `async for`.
 
         Args:
             timeout: seconds until all must have ended.
 
         Raises:
-            JobTimeoutError: if not all have ended in time.
+            JobTimeoutError: while they are gone through, if not all have ended in time.
         """
-        jobs = self._submitted()
-        deadline = Deadline.after(timeout)
-        seen: set[int] = set()
-        while len(seen) < len(jobs):
-            fresh = self._next_ended(seen, deadline)
-            if not fresh:
-                raise self._not_in_time(timeout, len(seen))
-            for index in fresh:
-                seen.add(index)
-                yield jobs[index]
-
-    async def as_completed_async(self, timeout: float | None = None) -> AsyncIterator[AerJob]:
-        """Yields the jobs as they end, however they end, without blocking the event loop.
-
-        Args:
-            timeout: seconds until all must have ended.
-
-        Raises:
-            JobTimeoutError: if not all have ended in time.
-        """
-        jobs = self._submitted()
-        deadline = Deadline.after(timeout)
-        seen: set[int] = set()
-        while len(seen) < len(jobs):
-            fresh = await in_thread(
-                lambda gone: wait_in_slices(lambda end: self._next_ended(set(seen), end), deadline, gone)
-            )
-            if not fresh:
-                raise self._not_in_time(timeout, len(seen))
-            for index in fresh:
-                seen.add(index)
-                yield jobs[index]
-
-    def _next_ended(self, seen: set[int], deadline: Deadline) -> list[int]:
-        """Waits until a job has ended that was not seen yet; none if the time was up before."""
-        celery = self._celery
-        if celery is not None:
-            celery[1].wait(lambda ended: len(ended) > len(seen), deadline)
-            return [index for index in celery[1].ended() if index not in seen]
-        unseen = [index for index in range(len(self._jobs)) if index not in seen]
-        ended = next((index for index in unseen if self._jobs[index].in_final_state()), None)
-        if ended is not None:
-            return [ended]
-        return unseen[:1] if wait_for_future(self._jobs[unseen[0]]._future, deadline) else []
-
-    def _not_in_time(self, timeout: float | None, ended: int) -> JobTimeoutError:
-        return JobTimeoutError(
-            f"job {self.job_id()} has not ended within {timeout} seconds ({ended} of {len(self._jobs)} tasks have); "
-            "it runs on"
-        )
+        return ArrivingJobs(self._submitted(), len(self._layout), self._job, timeout, self._not_in_time)
 
     async def aresult(self, timeout: float | None = None) -> Result:
         """The results of all jobs as one `Result`, as `result()` gives it, without blocking the event loop.
@@ -478,7 +367,7 @@ class AerJobSet(BaseJob):
             JobCancelledError: if a job was cancelled before it ended.
             JobError: if a job failed without a result.
         """
-        async for _ in self.as_completed_async(timeout):
+        async for _ in self.as_completed(timeout):
             pass
         return await in_thread(lambda gone: self.result())
 
@@ -491,16 +380,17 @@ class AerJobSet(BaseJob):
         Raises:
             JobTimeoutError: if not all have ended in time; the set runs on.
         """
-        draw_progress(f"job {self.job_id()}", self._submitted(), self.as_completed(timeout))
+        draw_progress(f"job {self.job_id()}", len(self._layout), self.as_completed(timeout))
 
-    def _wait_for_end(self, seconds: float) -> None:
-        deadline = Deadline.after(seconds)
-        celery = self._celery
-        if celery is not None:
-            celery[1].wait(lambda ended: len(ended) == len(self._jobs), deadline)
-            return
-        for job in self._jobs:
-            wait_for_future(job._future, deadline)
+    def _wait_for_end(self, deadline: Deadline) -> None:
+        self._submitted().wait_for(range(len(self._layout)), deadline)
+
+    def _not_in_time(self, timeout: float | None) -> JobTimeoutError:
+        ended, everything = len(self._submitted().ended(0)), len(self._layout)
+        return JobTimeoutError(
+            f"job {self.job_id()} has not ended within {timeout} seconds ({ended} of {everything} tasks have); "
+            "it runs on"
+        )
 
     def cancel(self) -> None:
         """Cancels all jobs of this set that have not ended; on Celery workers running kernels are killed.
@@ -509,26 +399,4 @@ class AerJobSet(BaseJob):
             JobError: if the set was not submitted, or is no longer known.
             UnavailableError: if the store does not answer; nothing was cancelled then.
         """
-        jobs = self._submitted()
-        celery = self._celery
-        if celery is not None:
-            celery[0].cancel(self.job_id())
-            return
-        for job in jobs:
-            job.cancel()
-
-
-class AlreadySubmittedError(JobError, RuntimeError):
-    """A set was submitted a second time (the seed page's `RuntimeError`)."""
-
-
-def _all_in(wanted: Sequence[int], ended: Mapping[int, Completion]) -> bool:
-    return len(ended) >= len(wanted) and all(index in ended for index in wanted)
-
-
-def _joined(results: Sequence[Result]) -> Result:
-    """`Result`s of a user's own function, one after the other."""
-    joined = Result.from_dict(results[0].to_dict())
-    joined.results = [experiment for result in results for experiment in result.results]
-    joined.success = all(result.success for result in results)
-    return joined
+        self._submitted().cancel()

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..config.errors import UnavailableError
-from .completions import PATIENCE_SECONDS
 from .deadline import Deadline
+from .outage import PATIENCE_SECONDS
 
 T = TypeVar("T")
 

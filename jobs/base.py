@@ -11,8 +11,10 @@ from qiskit.providers import JobStatus, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 from qiskit.result import Result
 
+from ..config.errors import UnavailableError
 from .deadline import Deadline
 from .errors import JobTimeoutError
+from .outage import through_outages
 
 
 class BaseJob(JobV1, ABC):  # type: ignore[misc]
@@ -79,15 +81,26 @@ class BaseJob(JobV1, ABC):  # type: ignore[misc]
 
         Raises:
             JobTimeoutError: if the job does not reach a final state before the timeout; the job runs on.
+            UnavailableError: if the store does not answer the first query, is away when the time is up, or for two
+                minutes without a timeout.
         """
         deadline = Deadline.after(timeout)
-        while (status := self.status()) not in JOB_FINAL_STATES:
+        status = self.status()
+        while status not in JOB_FINAL_STATES:
             if deadline.passed:
                 raise JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; it runs on")
             if callback is not None:
                 callback(self.job_id(), status, self)
-            self._wait_for_end(deadline.remaining(max(0.0, wait)))
+            self._pause(Deadline.after(deadline.remaining(max(0.0, wait))))
+            status = through_outages(self.status, deadline, self.job_id())
 
-    def _wait_for_end(self, seconds: float) -> None:
-        """Waits for the job's end or that many seconds; jobs that are told of their end come back at once."""
-        threading.Event().wait(seconds)
+    def _pause(self, deadline: Deadline) -> None:
+        try:
+            self._wait_for_end(deadline)
+        except UnavailableError:
+            # The query that follows says so, if the store is still away when the caller's time is up.
+            threading.Event().wait(deadline.remaining(threading.TIMEOUT_MAX))
+
+    def _wait_for_end(self, deadline: Deadline) -> None:
+        """Waits for the job's end or the deadline; jobs that are told of their end come back at once."""
+        threading.Event().wait(deadline.remaining(threading.TIMEOUT_MAX))

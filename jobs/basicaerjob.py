@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from qiskit.result import Result
 
-from ..tasks.basickernel import run_basic_qobj
 from .aerjob import AerJob
+from .executor import CeleryExecutor
+from .layout import Layout
 from .submission import Submission
 
 
@@ -25,7 +26,7 @@ class BasicAerJob(AerJob):
         qobj: what to execute.
         executor: anything with `submit(fn, *args)`; by default `CeleryExecutor()`.
         submission: what the job's record keeps beside the circuits.
-        metadata_objects: the metadata object of each circuit; by default its own.
+        layout: which circuits it runs; by default those of `qobj`.
         **metadata: any further values to keep in `metadata`.
     """
 
@@ -38,7 +39,7 @@ class BasicAerJob(AerJob):
         executor: Any = None,
         *,
         submission: Submission | None = None,
-        metadata_objects: Sequence[Any] | None = None,
+        layout: Layout | None = None,
         **metadata: Any,
     ) -> None:
         super().__init__(
@@ -48,17 +49,16 @@ class BasicAerJob(AerJob):
             qobj,
             executor=executor,
             submission=submission,
-            metadata_objects=metadata_objects,
+            layout=layout,
             **metadata,
         )
 
-    def _to_result(self, value: Any) -> Result:
-        """A `Result` from whatever `fn` gave: the kernel's plain data from ours, a `Result` from a user's own."""
-        if self._fn is not run_basic_qobj or not isinstance(value, dict):
+    def _to_result(self, value: Any) -> Any:
+        """A `Result` from the kernel's plain data; what a user's own function gave stays as it is."""
+        if CeleryExecutor.kind_of(self._fn) != "basic" or not isinstance(value, dict):
             return super()._to_result(value)
-        objects = self._metadata_objects or [{} for _ in value["results"]]
         results = [
             {**result, "header": {**result["header"], "metadata": {} if metadata is None else metadata}}
-            for result, metadata in zip(value["results"], objects, strict=True)
+            for result, metadata in zip(value["results"], self._layout.metadata, strict=True)
         ]
         return Result.from_dict({**value, "job_id": self.job_id(), "results": results})

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from celery.result import AsyncResult
 from qiskit.providers import JobStatus
 
 from ..tasks.message import task_id
-from ..tasks.records.states import TaskState
+from ..tasks.records.states import TaskRecord, TaskState
 from ..tasks.records.store import Completion
 from .completions import CompletionLog
 from .deadline import Deadline
 from .errors import JobCancelledError, JobError, JobTimeoutError, NoSuchJobError
+from .outage import through_outages
 from .status import TASK_STATUS
 
 if TYPE_CHECKING:
@@ -27,11 +30,15 @@ class CeleryFuture:
         job_id: the job.
         index: the task's number in the job.
         log: the job's completions.
+        label: what to call the task in a sentence.
     """
 
-    def __init__(self, executor: CeleryExecutor, job_id: str, index: int, log: CompletionLog) -> None:
+    def __init__(
+        self, executor: CeleryExecutor, job_id: str, index: int, log: CompletionLog, label: str | None = None
+    ) -> None:
         self._executor = executor
         self._log = log
+        self._label = label or f"task {index}"
         #: The job.
         self.job_id = job_id
         #: The task's number in the job.
@@ -59,6 +66,8 @@ class CeleryFuture:
         """Celery's `AsyncResult` of the task."""
         return AsyncResult(self.task_id, app=self._executor.app)
 
+    # -- asking ---------------------------------------------------------------------------------------------------
+
     def state(self) -> TaskState:
         """Where the task stands.
 
@@ -66,13 +75,15 @@ class CeleryFuture:
             NoSuchJobError: if the job was deleted or has expired.
             UnavailableError: if the store does not answer.
         """
-        ended = self._log.ended().get(self.index)
-        if ended is not None:
-            return ended.state
-        state = self._executor.records.task(self.job_id, self.index).state
-        if state is TaskState.QUEUED and self._executor.records.counts([self.job_id])[0] is None:
-            raise NoSuchJobError(f"no such job: {self.job_id}")
-        return state
+        ended = self._log.get(self.index)
+        return self._record().state if ended is None else ended.state
+
+    def _record(self) -> TaskRecord:
+        records = self._executor.records
+        task = records.task(self.job_id, self.index)
+        if task.state is TaskState.QUEUED and records.counts([self.job_id])[0] is None:
+            raise NoSuchJobError(f"no such job: {self.job_id}; it was deleted or has expired")
+        return task
 
     def job_status(self) -> JobStatus:
         """The task's status in Qiskit's words."""
@@ -90,9 +101,11 @@ class CeleryFuture:
         """Whether it has ended, however."""
         return self.state().final
 
-    def cancel(self) -> bool:
-        """Cancels it; returns whether that came before its end."""
-        return self._executor.cancel(self.job_id, [self.index]) > 0
+    def error_message(self) -> str | None:
+        """Why it failed, or None if it did not."""
+        return failure_message(self._record())
+
+    # -- waiting --------------------------------------------------------------------------------------------------
 
     def wait(self, deadline: Deadline) -> bool:
         """Waits for its end; returns whether that came before the deadline."""
@@ -105,26 +118,68 @@ class CeleryFuture:
             JobTimeoutError: if it has not ended in time.
             JobCancelledError: if it was cancelled.
             JobError: if it failed; the text is the worker's reason.
+            UnavailableError: if the store was away at the deadline, or for two minutes without one.
         """
-        if not self.wait(Deadline.after(timeout)):
-            raise JobTimeoutError(f"task {self.index} of job {self.job_id} has not ended within {timeout} seconds")
-        ended = self._log.ended()[self.index]
+        deadline = Deadline.after(timeout)
+        ended = self._ended(deadline)
         if not ended.state.has_result:
-            raise self.failure(ended)
-        return self._executor.outputs(self.job_id, {self.index: ended})[self.index]
+            raise through_outages(lambda: self.failure(ended), deadline, self.job_id)
+        outputs = through_outages(
+            lambda: self._executor.outputs(self.job_id, {self.index: ended}), deadline, self.job_id
+        )
+        return outputs[self.index]
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """What `result` would raise, or None."""
-        if not self.wait(Deadline.after(timeout)):
-            raise JobTimeoutError(f"task {self.index} of job {self.job_id} has not ended within {timeout} seconds")
-        ended = self._log.ended()[self.index]
+        """What `result` would raise, or None.
+
+        Raises:
+            JobTimeoutError: if it has not ended in time.
+            JobCancelledError: if it was cancelled.
+        """
+        ended = self._ended(Deadline.after(timeout))
         if ended.state is TaskState.CANCELLED:
             raise self.failure(ended)
         return None if ended.state.has_result else self.failure(ended)
 
+    def _ended(self, deadline: Deadline) -> Completion:
+        self.wait(deadline)
+        ended = self._log.get(self.index)
+        if ended is None:
+            raise JobTimeoutError(
+                f"{self._label} of job {self.job_id} has not ended within {deadline.seconds} seconds; it runs on"
+            )
+        return ended
+
     def failure(self, ended: Completion) -> JobError:
         """The error of a task that ended without a result."""
         if ended.state is TaskState.CANCELLED:
-            return JobCancelledError(f"task {self.index} of job {self.job_id} was cancelled before it ended")
+            return JobCancelledError(f"{self._label} of job {self.job_id} was cancelled before it ended")
         reason = self._executor.records.task(self.job_id, self.index).reason or "the worker gave no reason"
-        return JobError(f"task {self.index} of job {self.job_id} failed: {reason}")
+        return JobError(f"{self._label} of job {self.job_id} failed: {reason}")
+
+    def add_done_callback(self, fn: Callable[[CeleryFuture], object]) -> None:
+        """Calls `fn(future)` at the end, from a thread of its own; it lives until then."""
+
+        def call() -> None:
+            self.wait(Deadline.after(None))
+            fn(self)
+
+        threading.Thread(target=call, name=f"aerq-{self.task_id}", daemon=True).start()
+
+    def on_end(self, callback: Callable[[], object]) -> bool:
+        """Has something called at the end; returns that this future can do that."""
+        self.add_done_callback(lambda _: callback())
+        return True
+
+    # -- stopping -------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> bool:
+        """Cancels it; returns whether that came before its end."""
+        return self._executor.cancel(self.job_id, [self.index]) > 0
+
+
+def failure_message(task: TaskRecord) -> str | None:
+    """Why a task failed, or None if it did not."""
+    if task.state not in (TaskState.FAILED, TaskState.MARKED):
+        return None
+    return task.reason or "Aer marked an experiment as failed; result() says which"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 
 from ..config.errors import UnavailableError
@@ -12,12 +10,7 @@ from ..config.store import BLOCK_SECONDS
 from ..tasks.records.store import Completion, Records
 from .deadline import Deadline
 from .errors import NoSuchJobError
-
-logger = logging.getLogger(__name__)
-
-#: How long a wait without a deadline stays with a store that does not answer, in seconds.
-PATIENCE_SECONDS = 120.0
-_PAUSE_SECONDS = 0.5
+from .outage import PAUSE_SECONDS, Outage
 
 
 class CompletionLog:
@@ -35,11 +28,20 @@ class CompletionLog:
         self._reading = False
         self._cursor = "0"
         self._ended: dict[int, Completion] = {}
+        self._order: list[int] = []
 
-    def ended(self) -> dict[int, Completion]:
-        """What is known to have ended, in the order in which it happened; asks nobody."""
+    def __len__(self) -> int:
+        """How many tasks are known to have ended; asks nobody."""
+        return len(self._order)
+
+    def get(self, index: int) -> Completion | None:
+        """How a task ended, or None if that is not known; asks nobody."""
+        return self._ended.get(index)
+
+    def since(self, position: int) -> list[int]:
+        """Which tasks are known to have ended, in the order in which they did, without the first ones."""
         with self._changed:
-            return dict(self._ended)
+            return self._order[position:]
 
     def wait(self, enough: Callable[[Mapping[int, Completion]], bool], deadline: Deadline) -> bool:
         """Waits until enough has ended.
@@ -55,46 +57,43 @@ class CompletionLog:
             UnavailableError: if the store was away at the deadline, or for two minutes without one.
             NoSuchJobError: if the job was deleted or has expired meanwhile.
         """
-        away: UnavailableError | None = None
-        away_since = 0.0
-        first = True
+        outage = Outage(deadline)
+        # A wait of no time sees all that has ended already, so it goes on as long as reads bring something.
+        drained = False
         while True:
             with self._changed:
                 if enough(self._ended):
                     return True
-                if deadline.passed and not first:
-                    if away is not None:
-                        raise away
+                if deadline.passed and drained:
+                    outage.end()
                     return False
                 if self._reading:
                     self._changed.wait(deadline.remaining(BLOCK_SECONDS))
-                    first = False
+                    drained = True
                     continue
                 self._reading = True
             try:
-                self._read(0.0 if first else deadline.remaining(BLOCK_SECONDS))
-                away = None
+                drained = not self._read(deadline.remaining(BLOCK_SECONDS) if drained else 0.0)
+                outage.over()
             except UnavailableError as error:
-                if away is None:
-                    away_since = time.monotonic()
-                    logger.warning("job %s: %s; waiting for it to come back", self._job_id, error)
-                away = error
-                if deadline.at is None and time.monotonic() - away_since > PATIENCE_SECONDS:
-                    raise
+                drained = True
+                outage.happened(error, self._job_id)
                 with self._changed:
-                    self._changed.wait(deadline.remaining(_PAUSE_SECONDS))
+                    self._changed.wait(deadline.remaining(PAUSE_SECONDS))
             finally:
                 with self._changed:
                     self._reading = False
                     self._changed.notify_all()
-            first = False
 
-    def _read(self, timeout: float) -> None:
-        """Reads what is new; only one thread at a time is here."""
+    def _read(self, timeout: float) -> bool:
+        """Reads what is new, and says whether there was something; only one thread at a time is here."""
         cursor, new = self._records.completions(self._job_id, self._cursor, timeout)
         if not new and timeout > 0 and self._records.counts([self._job_id])[0] is None:
             raise NoSuchJobError(f"job {self._job_id} was deleted or has expired while it was waited for")
         with self._changed:
             self._cursor = cursor
             for completion in new:
-                self._ended.setdefault(completion.index, completion)
+                if completion.index not in self._ended:
+                    self._ended[completion.index] = completion
+                    self._order.append(completion.index)
+        return bool(new)

@@ -28,6 +28,11 @@ class Deadline:
         return at_most if self.at is None else max(0.0, min(at_most, self.at - time.monotonic()))
 
     @property
+    def left(self) -> float | None:
+        """Seconds left, never less than 0; None for never."""
+        return None if self.at is None else self.remaining(float("inf"))
+
+    @property
     def passed(self) -> bool:
         """Whether the time is up."""
         return self.at is not None and time.monotonic() >= self.at

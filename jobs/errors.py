@@ -4,6 +4,7 @@
     ├── JobTimeoutError      (qiskit.providers.JobTimeoutError, TimeoutError)
     ├── QobjValidationError  (ValueError)
     ├── JobCancelledError    (concurrent.futures.CancelledError)
+    ├── AlreadySubmittedError (RuntimeError)
     └── NoSuchJobError
 
 `str()` of each is its sentence (Qiskit's own errors print a `repr`), and so is `message`, as in Qiskit.
@@ -34,3 +35,7 @@ class JobCancelledError(JobError, concurrent.futures.CancelledError):
 
 class NoSuchJobError(JobError):
     """No job has this id: it was never submitted, was deleted, or its results have expired."""
+
+
+class AlreadySubmittedError(JobError, RuntimeError):
+    """A job was submitted a second time (the seed page's `RuntimeError`)."""

@@ -16,31 +16,34 @@ from typing import Any, ClassVar, Protocol
 
 from celery import Celery, Task
 from celery.canvas import Signature
-from kombu.exceptions import KombuError
+from kombu.exceptions import EncodeError, KombuError
 
 from ..config.celery import create_app
 from ..config.errors import UnavailableError
 from ..config.local.shared import resolve_settings
-from ..config.queues import CANCEL_COMMAND
+from ..config.queues import CANCEL_COMMAND, RUN_BASIC, RUN_EXPERIMENTS
 from ..config.settings import Settings
 from ..config.urls import masked
 from ..tasks.basickernel import run_basic_qobj
 from ..tasks.kernel import run_qobj
 from ..tasks.qobj import Qobj
+from ..tasks.records.bulk import read_records
 from ..tasks.records.job import JobRecord
 from ..tasks.records.store import Completion, Records
 from ..tasks.wire.envelope import Kind, unseal
 from ..tasks.wire.errors import DecodingError
 from ..tasks.wire.payload import QobjDecoder, decode_metadata
-from .celeryfuture import CeleryFuture
-from .completions import CompletionLog
 from .errors import JobError, NoSuchJobError, QobjValidationError
+from .layout import Layout
 from .outputs import fetch_outputs
 from .submission import Submission, prepare_job, publish_job
+from .taskset import CeleryTasks
 
 logger = logging.getLogger(__name__)
 
 _MEBIBYTE = 1024 * 1024
+#: The kind of job behind each Celery task of the workers.
+_KINDS_BY_TASK = {RUN_EXPERIMENTS: "aer", RUN_BASIC: "basic"}
 
 
 class Executor(Protocol):
@@ -124,26 +127,43 @@ class CeleryExecutor:
         Raises:
             QobjValidationError: if it is another function: code does not travel.
         """
-        if isinstance(fn, Signature):
-            return fn.apply_async(args)
-        if isinstance(fn, Task):
-            return fn.apply_async(args)
         kind = self.kind_of(fn)
-        if kind is None or not args or not isinstance(args[0], Qobj):
-            name = getattr(fn, "__qualname__", repr(fn))
-            raise QobjValidationError(
-                f"CeleryExecutor cannot send the function {name!r}: workers run no code that arrives by message; "
-                "submit aerq.tasks.kernel.run_qobj with a Qobj, or a Celery task"
-            )
-        job_id = str(args[1]) if len(args) > 1 else str(uuid.uuid4())
-        return self.submit_job([args[0]], job_id, Submission(kind=kind))[0]
+        if kind is not None and args and isinstance(args[0], Qobj):
+            refuse_arguments(args[2:])
+            job_id = str(args[1]) if len(args) > 1 else str(uuid.uuid4())
+            self.submit_job([args[0]], job_id, Submission(kind=kind))
+            return self.tasks(job_id, Layout.of([args[0]])).future(0)
+        if isinstance(fn, Signature | Task):
+            return self._call_task(fn, args)
+        name = getattr(fn, "__qualname__", repr(fn))
+        raise QobjValidationError(
+            f"CeleryExecutor cannot send the function {name!r}: workers run no code that arrives by message; "
+            "submit aerq.tasks.kernel.run_qobj with a Qobj, or a Celery task"
+        )
 
     @classmethod
     def kind_of(cls, fn: object) -> str | None:
-        """The kind of job that a function makes on Celery workers, or None if they do not run it."""
+        """The kind of job that a function makes on Celery workers, or None if they do not run it.
+
+        Args:
+            fn: a function of aerq's, or the Celery task that the workers have for it.
+        """
+        if isinstance(fn, Signature | Task):
+            return _KINDS_BY_TASK.get(fn.task if isinstance(fn, Signature) else fn.name)
         return cls.KINDS.get(fn) if isinstance(fn, Hashable) else None
 
-    def submit_job(self, qobjs: Sequence[Qobj], job_id: str, submission: Submission) -> list[CeleryFuture]:
+    def _call_task(self, fn: Task | Signature, args: Sequence[Any]) -> Any:
+        try:
+            return fn.apply_async(tuple(args))
+        except (EncodeError, TypeError) as error:
+            name = fn.task if isinstance(fn, Signature) else fn.name
+            raise QobjValidationError(f"the arguments of the Celery task {name} cannot travel: {error}") from error
+        except (KombuError, OSError) as error:
+            raise UnavailableError(
+                "the broker of the Celery task does not answer; check that its server runs"
+            ) from error
+
+    def submit_job(self, qobjs: Sequence[Qobj], job_id: str, submission: Submission) -> None:
         """Submits all tasks of a job: one transaction in the store, one batch of messages.
 
         Raises:
@@ -162,7 +182,6 @@ class CeleryExecutor:
             with contextlib.suppress(UnavailableError):
                 self.records.delete(job.record)
             raise
-        return self.attach(job.record)
 
     def cancel(self, job_id: str, indexes: Sequence[int] = ()) -> int:
         """Cancels a job's tasks that have not ended; those that run are killed.
@@ -221,19 +240,25 @@ class CeleryExecutor:
         except DecodingError as error:
             raise JobError(f"the circuits of job {job_id} cannot be read: {error}") from error
 
-    def attach(self, record: JobRecord) -> list[CeleryFuture]:
-        """The futures of a job that this or another process has submitted."""
-        log = CompletionLog(self.records, record.job_id)
-        return [CeleryFuture(self, record.job_id, index, log) for index in range(len(record.messages))]
+    def tasks(self, job_id: str, layout: Layout) -> CeleryTasks:
+        """The tasks of a job that this or another process has submitted."""
+        return CeleryTasks(self, job_id, layout)
 
-    def metadata(self, record: JobRecord) -> list[Any]:
-        """The metadata of a job's circuits as plain data."""
-        data = self.records.metadata(record.job_id)
-        if data is None:
+    def read_records(self, job_ids: Sequence[str]) -> list[tuple[bytes | None, bytes | None]]:
+        """The packed record and the sealed metadata of several jobs, in one round trip; None for what is not there."""
+        return read_records(self.records, self.settings, job_ids)
+
+    def metadata(self, record: JobRecord, sealed: bytes | None) -> list[Any]:
+        """The metadata of a job's circuits as plain data.
+
+        Raises:
+            JobError: if it cannot be read.
+        """
+        if not sealed:
             return [{} for _ in record.names]
         limit = self.settings.max_payload_mb * _MEBIBYTE
         try:
-            return decode_metadata(unseal(data, None, Kind.METADATA, limit=limit))
+            return decode_metadata(unseal(sealed, None, Kind.METADATA, limit=limit))
         except DecodingError as error:
             raise JobError(f"the metadata of job {record.job_id} cannot be read: {error}") from error
 
@@ -245,3 +270,22 @@ class CeleryExecutor:
         if self._opened_app is not None:
             self._opened_app.close()
             self._opened_app = None
+
+
+def default_executor(backend: Any) -> Any:
+    """The executor of a job that was given none: its backend's, or one by the environment."""
+    found = getattr(backend, "celery_executor", None)
+    return found if isinstance(found, CeleryExecutor) else CeleryExecutor()
+
+
+def refuse_arguments(further: Sequence[Any]) -> None:
+    """Refuses arguments after the Qobj and the job's id: the kernels of the workers take none.
+
+    Raises:
+        QobjValidationError: if there are some.
+    """
+    if further:
+        raise QobjValidationError(
+            f"{len(further)} further arguments for the function cannot be sent: the kernel on the workers takes a Qobj "
+            "and a job id; put options into the Qobj's config"
+        )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..tasks.records.job import JobRecord
-from ..tasks.records.states import QUEUED, TaskRecord
+from ..tasks.records.states import QUEUED, TaskRecord, TaskState
 from ..tasks.records.store import Records
 from .errors import NoSuchJobError
 
@@ -76,6 +76,32 @@ def set_metrics(records: Records, job_id: str) -> dict[str, Any]:
         "versions": _versions(record),
         "tasks": tasks,
     }
+
+
+def queue_position(records: Records, job_id: str, index: int | None = None) -> int | None:
+    """The place of a task, or of a job's first task that waits, among all tasks that wait for a slot.
+
+    Returns:
+        1 for the next one, None if it does not wait.
+
+    Raises:
+        NoSuchJobError: if the job was deleted or has expired.
+        UnavailableError: if the store does not answer.
+    """
+    counts = records.counts([job_id])[0]
+    if counts is None:
+        raise NoSuchJobError(f"no such job: {job_id}")
+    if counts.waiting == 0:
+        return None
+    before = 0
+    if index is not None:
+        tasks = records.tasks(job_id, range(index + 1))
+        if tasks[index].state is not TaskState.QUEUED:
+            return None
+        before = sum(task.state is TaskState.QUEUED for task in tasks.values()) - 1
+    earlier = [other for other, _ in records.job_ids(False, None, counts.created) if other != job_id]
+    before += sum(other.waiting for other in records.counts(earlier) if other is not None)
+    return before + 1
 
 
 def _job(records: Records, job_id: str) -> tuple[JobRecord, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -17,12 +17,12 @@ def can_draw(console: Console) -> bool:
     return console.is_terminal
 
 
-def draw_progress(name: str, jobs: Sized, ended: Iterable[Any], console: Console | None = None) -> None:
+def draw_progress(name: str, count: int, ended: Iterable[Any], console: Console | None = None) -> None:
     """Draws a bar until all jobs have ended.
 
     Args:
         name: what to write before the bar.
-        jobs: the jobs.
+        count: how many jobs there are.
         ended: the jobs as they end.
         console: where to draw; by default the standard output.
     """
@@ -35,6 +35,6 @@ def draw_progress(name: str, jobs: Sized, ended: Iterable[Any], console: Console
         console=console,
         disable=not can_draw(console),
     ) as bar:
-        task = bar.add_task(name, total=len(jobs))
+        task = bar.add_task(name, total=count)
         for _ in ended:
             bar.advance(task)

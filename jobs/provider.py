@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, overload
 
 from qiskit.providers import JobStatus
@@ -13,7 +13,6 @@ from qiskit_aer import AerSimulator
 from ..config.settings import Settings
 from ..tasks.basickernel import run_basic_qobj
 from ..tasks.message import parse_task_id
-from ..tasks.qobj import Share
 from ..tasks.records.job import JobRecord
 from ..tasks.wire.errors import DecodingError
 from .aerjob import AerJob
@@ -22,13 +21,16 @@ from .basicaerjob import BasicAerJob
 from .basicsimulator import AerqBasicSimulator
 from .errors import JobError, NoSuchJobError
 from .executor import CeleryExecutor
+from .jobfilter import JobFilter
+from .layout import Layout
 from .simulator import AerqSimulator
-from .status import status_of_counts
 from .submission import Submission
 
 logger = logging.getLogger(__name__)
 
 _BASIC = "basic_simulator"
+#: Jobs that are looked at in one round trip.
+_PAGE = 250
 
 
 class AerqProvider:
@@ -40,6 +42,7 @@ class AerqProvider:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._executor = CeleryExecutor(settings)
+        self._backends: dict[str, Any] = {}
 
     @property
     def settings(self) -> Settings:
@@ -88,14 +91,15 @@ class AerqProvider:
             JobError: if it was submitted by a newer version of aerq.
             UnavailableError: if the store does not answer.
         """
-        record = self._record(job_id)
-        if record is not None:
-            return self._handle(record)
+        job_id = str(job_id)
+        stored = self._stored([job_id])[0]
+        if stored is not None:
+            return self._handle(*stored)
         place = parse_task_id(job_id)
-        record = None if place is None else self._record(place[0])
-        if place is None or record is None or place[1] >= len(record.messages):
+        stored = None if place is None else self._stored([place[0]])[0]
+        if place is None or stored is None or place[1] >= len(stored[0].messages):
             raise NoSuchJobError(f"no such job: {job_id}")
-        handle = self._handle(record)
+        handle = self._handle(*stored)
         return handle.worker_job(place[1]) if isinstance(handle, AerJobSet) else handle
 
     def jobs(
@@ -122,42 +126,29 @@ class AerqProvider:
         Raises:
             UnavailableError: if the store does not answer.
         """
-        if isinstance(job_tags, str):
-            raise JobError(f"job_tags is the string {job_tags!r}; give a list of tags")
         if skip < 0 or (limit is not None and limit < 0):
             raise JobError("limit and skip must not be negative")
-        wanted = None if status is None else _statuses(status)
-        tags = set(job_tags or ())
-        ids = [
-            job_id
-            for job_id, _ in self._executor.records.job_ids(
-                descending, _seconds(created_after), _seconds(created_before)
-            )
-        ]
+        wanted = JobFilter.of(status, job_tags, created_after, created_before)
+        records = self._executor.records
+        ids = [job_id for job_id, _ in records.job_ids(descending, wanted.after, wanted.before)]
         found: list[AerJob | AerJobSet] = []
-        expired: list[str] = []
-        for first in range(0, len(ids), 100):
-            some = ids[first : first + 100]
-            for job_id, counts in zip(some, self._executor.records.counts(some), strict=True):
-                if counts is None:
-                    expired.append(job_id)
-                    continue
-                if wanted is not None and status_of_counts(counts) not in wanted:
-                    continue
-                try:
-                    record = self._record(job_id)
-                except JobError as error:  # of a newer aerq
-                    logger.warning("left out: %s", error)
-                    continue
-                if record is None or not tags <= set(record.tags):
-                    continue
-                if skip > 0:
-                    skip -= 1
-                    continue
-                if limit is not None and len(found) >= limit:
-                    return found
-                found.append(self._handle(record))
-        self._executor.records.forget(expired)
+        for first in range(0, len(ids), _PAGE):
+            some = ids[first : first + _PAGE]
+            counts = dict(zip(some, records.counts(some), strict=True))
+            records.forget([job_id for job_id, numbers in counts.items() if numbers is None])
+            right = [job_id for job_id, numbers in counts.items() if numbers is not None and wanted.admits(numbers)]
+            while right and (limit is None or len(found) < limit):
+                batch = _PAGE if limit is None or wanted.tags else min(_PAGE, skip + limit - len(found))
+                some, right = right[:batch], right[batch:]
+                for stored in self._stored(some, readable_only=True):
+                    if stored is None or not wanted.admits_tags(stored[0]):
+                        continue
+                    if skip > 0:
+                        skip -= 1
+                    elif limit is None or len(found) < limit:
+                        found.append(self._handle(*stored))
+            if limit is not None and len(found) >= limit:
+                break
         return found
 
     def delete_job(self, job_id: str) -> None:
@@ -167,74 +158,53 @@ class AerqProvider:
             NoSuchJobError: if there is no such job.
             JobError: if it has not ended; cancel it first.
         """
-        record = self._record(job_id)
-        counts = self._executor.records.counts([job_id])[0]
-        if record is None or counts is None:
+        stored, counts = self._stored([job_id])[0], self._executor.records.counts([job_id])[0]
+        if stored is None or counts is None:
             raise NoSuchJobError(f"no such job: {job_id}")
         if counts.ended < counts.tasks:
             raise JobError(f"job {job_id} has not ended; cancel it before deleting it")
-        self._executor.records.delete(record)
+        self._executor.records.delete(stored[0])
 
-    def _record(self, job_id: str) -> JobRecord | None:
-        try:
-            return self._executor.records.record(job_id)
-        except DecodingError as error:
-            raise JobError(f"job {job_id}: {error}") from error
+    def _stored(
+        self, job_ids: Sequence[str], *, readable_only: bool = False
+    ) -> list[tuple[JobRecord, bytes | None] | None]:
+        """The records of jobs, each with the metadata of its circuits; None for one that is not there.
 
-    def _handle(self, record: JobRecord) -> AerJob | AerJobSet:
+        Args:
+            job_ids: the jobs.
+            readable_only: take what cannot be read for not there, with a warning.
+
+        Raises:
+            JobError: if one was submitted by a newer version of aerq, or cannot be read.
+        """
+        found: list[tuple[JobRecord, bytes | None] | None] = []
+        for job_id, (record, metadata) in zip(job_ids, self._executor.read_records(job_ids), strict=True):
+            try:
+                found.append(None if record is None else (JobRecord.unpack(record), metadata))
+            except DecodingError as error:
+                if not readable_only:
+                    raise JobError(f"job {job_id}: {error}") from error
+                logger.warning("job %s is left out: %s", job_id, error, extra={"action": "list_jobs"})
+                found.append(None)
+        return found
+
+    def _backend(self, record: JobRecord) -> Any:
+        """The backend that a job is shown with; making one takes longer than reading a job."""
+        name = record.backend_name
+        if name not in self._backends:
+            try:
+                self._backends[name] = self.get_backend(name)
+            except JobError:  # a simulator made from a device
+                self._backends[name] = self.get_backend()
+        return self._backends[name]
+
+    def _handle(self, record: JobRecord, metadata: bytes | None) -> AerJob | AerJobSet:
         """The handle of a stored job."""
-        futures = self._executor.attach(record)
         submission = Submission(record.tags, record.as_set, record.kind, record.time_limit_seconds)
-        metadata = self._executor.metadata(record)
-        shares = [Share.of_message(message) for message in record.messages]
-        if record.kind == "basic":
-            basic = BasicAerJob(
-                AerqBasicSimulator(self, settings=self.settings),
-                record.job_id,
-                run_basic_qobj,
-                None,
-                executor=self._executor,
-                submission=submission,
-                metadata_objects=metadata,
-            )
-            basic._attach(futures[0], shares[0])
-            return basic
-        backend = AerqSimulator(settings=self.settings, provider=self)
-        if not record.as_set and len(futures) == 1:
-            job = AerJob(
-                backend,
-                record.job_id,
-                CeleryExecutor.FUNCTION,
-                None,
-                executor=self._executor,
-                submission=submission,
-                metadata_objects=metadata,
-                circuits=record.circuits,
-            )
-            job._attach(futures[0], shares[0])
-            return job
-        return AerJobSet.attached(
-            backend,
-            record.job_id,
-            self._executor,
-            futures,
-            shares,
-            list(record.names),
-            record.circuits,
-            metadata,
-            submission,
-        )
-
-
-def _statuses(status: JobStatus | str | Iterable[JobStatus | str]) -> set[JobStatus]:
-    several = [status] if isinstance(status, JobStatus | str) else list(status)
-    try:
-        return {value if isinstance(value, JobStatus) else JobStatus[value.upper()] for value in several}
-    except KeyError as error:
-        raise JobError(
-            f"there is no status {error.args[0]!r}; there are {', '.join(status.name for status in JobStatus)}"
-        ) from error
-
-
-def _seconds(when: datetime.datetime | float | None) -> float | None:
-    return when.timestamp() if isinstance(when, datetime.datetime) else when
+        layout = Layout.of_record(record, self._executor.metadata(record, metadata))
+        backend = self._backend(record)
+        if record.as_set or len(layout) > 1:
+            return AerJobSet.attached(backend, record.job_id, self._executor, layout, submission)
+        future = self._executor.tasks(record.job_id, layout).future(0)
+        job_class, fn = (BasicAerJob, run_basic_qobj) if record.kind == "basic" else (AerJob, CeleryExecutor.FUNCTION)
+        return job_class.attached(backend, record.job_id, self._executor, future, layout, submission, fn)

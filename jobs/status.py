@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from celery import states
 from qiskit.providers import JobStatus
 
 from ..tasks.records.job import JobCounts
@@ -17,6 +18,17 @@ TASK_STATUS = {
     TaskState.MARKED: JobStatus.ERROR,
     TaskState.FAILED: JobStatus.ERROR,
     TaskState.CANCELLED: JobStatus.CANCELLED,
+}
+
+#: The status by the state of an `AsyncResult`; SUCCESS is ERROR where an experiment failed.
+ASYNC_RESULT_STATUS = {
+    states.PENDING: JobStatus.QUEUED,
+    states.RECEIVED: JobStatus.QUEUED,
+    states.RETRY: JobStatus.QUEUED,
+    states.STARTED: JobStatus.RUNNING,
+    states.SUCCESS: JobStatus.DONE,
+    states.FAILURE: JobStatus.ERROR,
+    states.REVOKED: JobStatus.CANCELLED,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from celery import Celery
@@ -41,6 +41,10 @@ class Submission:
     as_set: bool = False
     kind: str = "aer"
     time_limit_seconds: float | None = None
+
+    def on(self, kind: str) -> Submission:
+        """The same for another kernel."""
+        return replace(self, kind=kind)
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,11 @@ class JobCounts:
         """How many tasks have ended."""
         return self.done + self.marked + self.failed + self.cancelled
 
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait for a slot."""
+        return max(0, self.tasks - self.ended - self.running)
+
     def to_dict(self) -> dict[str, Any]:
         """The counts as plain data."""
         return asdict(self)

@@ -150,7 +150,7 @@ def test_async_for_sees_each_job_once(backend):
     job = backend.run(bells(5), shots=10)
 
     async def main():
-        return [done async for done in job.as_completed_async(TIMEOUT)]
+        return [done async for done in job.as_completed(TIMEOUT)]
 
     seen = asyncio.run(main())
     assert sorted(each.job_id() for each in seen) == sorted(each.job_id() for each in job.worker_job())
@@ -164,7 +164,7 @@ def test_async_waits_keep_their_deadline(stuck):
                 await wait
         seen = []
         with pytest.raises(JobTimeoutError):  # noqa: PT012 (the loop is what raises, after its first job)
-            async for done in stuck.as_completed_async(5):
+            async for done in stuck.as_completed(5):
                 seen.append(done.job_id())
         return seen
 
@@ -191,7 +191,7 @@ def test_an_own_executors_set_can_be_awaited(backend):
         job = backend.run(bells(3), executor=pool, shots=10)
 
         async def main():
-            names = [done.job_id() async for done in job.as_completed_async(TIMEOUT)]
+            names = [done.job_id() async for done in job.as_completed(TIMEOUT)]
             return names, await job.aresult(TIMEOUT)
 
         names, result = asyncio.run(main())

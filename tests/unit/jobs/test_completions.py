@@ -56,7 +56,7 @@ def test_what_has_ended_before_is_seen_without_waiting():
     stream.put(done(1), done(0))
     log = CompletionLog(stream, "j")
     assert log.wait(lambda ended: len(ended) == 2, Deadline.after(0))
-    assert list(log.ended()) == [1, 0]
+    assert log.since(0) == [1, 0]
 
 
 def test_the_first_end_of_a_task_stands():
@@ -64,7 +64,7 @@ def test_the_first_end_of_a_task_stands():
     stream.put(Completion(0, TaskState.CANCELLED, 1, 0), done(0))
     log = CompletionLog(stream, "j")
     log.wait(lambda ended: bool(ended), Deadline.after(0))
-    assert log.ended()[0].state is TaskState.CANCELLED
+    assert log.get(0).state is TaskState.CANCELLED
 
 
 def test_a_deadline_is_kept():

@@ -1,0 +1,82 @@
+"""A store that does not answer while somebody waits: when to go on, and when to say so."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..config.errors import UnavailableError
+from .deadline import Deadline
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+#: How long a wait without a deadline stays with a store that does not answer, in seconds.
+PATIENCE_SECONDS = 120.0
+#: Between two tries, in seconds.
+PAUSE_SECONDS = 0.5
+
+
+class Outage:
+    """What one wait knows of the store being away.
+
+    Args:
+        deadline: when the wait gives up.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._since: float | None = None
+        self._error: UnavailableError | None = None
+
+    def happened(self, error: UnavailableError, job_id: str) -> None:
+        """Notes that the store did not answer.
+
+        Raises:
+            UnavailableError: if the wait has no deadline and the store has been away for two minutes.
+        """
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+            logger.warning("job %s: %s; waiting for it to come back", job_id, error, extra={"action": "wait_for_store"})
+        self._error = error
+        if self._deadline.at is None and now - self._since > PATIENCE_SECONDS:
+            raise error
+
+    def over(self) -> None:
+        """Notes that the store answers."""
+        self._since = self._error = None
+
+    def end(self) -> None:
+        """The wait is at its deadline.
+
+        Raises:
+            UnavailableError: if the store is away.
+        """
+        if self._error is not None:
+            raise self._error
+
+
+def through_outages(ask: Callable[[], T], deadline: Deadline, job_id: str) -> T:
+    """Asks the store until it answers.
+
+    Args:
+        ask: what to ask.
+        deadline: when to give up.
+        job_id: the job, for the log.
+
+    Raises:
+        UnavailableError: if the store was away at the deadline, or for two minutes without one.
+    """
+    outage = Outage(deadline)
+    while True:
+        try:
+            return ask()
+        except UnavailableError as error:
+            outage.happened(error, job_id)
+            if deadline.passed:
+                raise
+        threading.Event().wait(deadline.remaining(PAUSE_SECONDS))
