@@ -98,7 +98,7 @@ class LocalCluster:
             self._flower_url = report["flower_url"]
             self._launched = launched
             # at the end of the process too, and without keeping this object alive
-            self._end = weakref.finalize(self, launched.end)
+            self._end = weakref.finalize(self, launched.end_at_exit)
         return self
 
     def stop(self) -> None:
@@ -109,7 +109,8 @@ class LocalCluster:
             if self._end and self._end.alive:
                 if reason := self._launched.reason_of_end():
                     logger.warning("the embedded cluster had ended before: %s", reason, extra={"action": "stop"})
-                self._end()
+                self._end.detach()
+                self._launched.end()
 
     def is_running(self) -> bool:
         """Whether the cluster lives: it ends by itself if its server or its worker ends."""

@@ -101,11 +101,24 @@ class Launched:
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reports.close()
-        # the supervisor does this too, unless it was killed
-        shutil.rmtree(self.directory, ignore_errors=True)
+            self._kill()
+        except KeyboardInterrupt:  # the user does not want to wait for goodbyes
+            self._kill()
+            raise
+        finally:
+            self._reports.close()
+            # the supervisor does this too, unless it was killed
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def end_at_exit(self) -> None:
+        """Ends everything while the interpreter shuts down, where a Ctrl-C has nobody left to hear it."""
+        with contextlib.suppress(KeyboardInterrupt):
+            self.end()
+
+    def _kill(self) -> None:
+        """Kills the supervisor; the kernel kills its children then."""
+        self._process.kill()
+        self._process.wait()
 
     def _next_report(self, seconds: float) -> dict[str, Any] | None:
         """The supervisor's next line, or None if it says none in time or no more."""

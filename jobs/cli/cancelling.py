@@ -6,6 +6,7 @@ import json
 
 import click
 
+from .environment import STORED_JOBS
 from .failures import RunError
 from .run import stdout_is_a_terminal
 
@@ -19,7 +20,8 @@ JSON: an object with job_id, status and cancelled (how many tasks were
 Exit codes: 0 the job is cancelled, 1 it had ended before (its results stay),
 2 refused (no such job).
 
-Without AERQ_BROKER_URL a running `aerq up` is used; without that it is refused."""
+"""
+    + STORED_JOBS
 )
 @click.argument("job_id", metavar="JOB_ID")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the default where the output is no terminal.")

@@ -43,13 +43,21 @@ class Finding:
     mend: str = ""
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Exit codes: 0 all is well, 1 something has to be mended.
+
+\b
+Environment:
+  AERQ_BROKER_URL               the broker, e.g. redis://:PASSWORD@HOST:6379/0
+  AERQ_STORE_URL                the store, where it is another server
+  AERQ_CONNECT_TIMEOUT_SECONDS  how long to wait for them (5)
+Without AERQ_BROKER_URL a running `aerq up` is looked at.
+"""
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the default where the output is no terminal.")
 def doctor(as_json: bool) -> None:
-    """Check broker, store, workers, versions on both sides and clocks.
-
-    Exit code 0 if all is well, 1 if something has to be mended.
-    """
+    """Check broker, store, workers, versions on both sides and clocks."""
     findings = list(examine())
     if as_json or not sys.stdout.isatty():
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))

@@ -10,9 +10,10 @@ import click
 
 from ...config.flower import flower_options
 from ...config.settings import Settings
+from .environment import settings_help
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(context_settings={"ignore_unknown_options": True}, epilog=settings_help())
 @click.option("--slots", "-c", type=click.IntRange(min=1), help="Tasks run at a time; by default the number of cores.")
 @click.option("--name", "-n", help="Name of this worker; by default aerq@HOST.")
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
@@ -42,7 +43,15 @@ def worker(slots: int | None, name: str | None, celery_options: tuple[str, ...])
     _become([*command, *celery_options])
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog="""\b
+Environment:
+  AERQ_BROKER_URL    the broker, e.g. redis://:PASSWORD@HOST:6379/0
+  AERQ_FLOWER_PORT   port of the page (5555)
+  FLOWER_BASIC_AUTH  its login, USER:PASSWORD
+""",
+)
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the page (environment: AERQ_FLOWER_PORT).")
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Sequence
 
 import click
 
+from .environment import STORED_JOBS
 from .failures import one_line
 from .run import stdout_is_a_terminal
 from .summaries import JobSummary, clock, style
+from .times import TIME
 
 _STATUSES = ("QUEUED", "RUNNING", "DONE", "ERROR", "CANCELLED")
 
@@ -20,7 +23,8 @@ JSON: a list of objects with job_id, status, tags, tasks, queued, running,
   done, failed, cancelled, and submitted, started, finished in seconds since
   the epoch by the store's clock.
 
-Without AERQ_BROKER_URL a running `aerq up` is used; without that it is refused."""
+"""
+    + STORED_JOBS
 )
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N jobs.")
 @click.option(
@@ -31,14 +35,39 @@ Without AERQ_BROKER_URL a running `aerq up` is used; without that it is refused.
     metavar="STATUS",
     help=f"Only jobs of this status, or of one of several: {', '.join(_STATUSES)}.",
 )
+@click.option("--after", type=TIME, metavar="TIME", help="Only jobs submitted at this time or later.")
+@click.option("--before", type=TIME, metavar="TIME", help="Only jobs submitted at this time or before.")
+@click.option("--skip", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the first N of them.")
+@click.option("--oldest-first", is_flag=True, help="Begin with the oldest.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only jobs with this tag, or with all of several.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the default where the output is no terminal.")
-def jobs(limit: int, statuses: tuple[str, ...], tags: tuple[str, ...], as_json: bool) -> None:
-    """List the stored jobs, newest first."""
+def jobs(
+    limit: int,
+    statuses: tuple[str, ...],
+    after: datetime.datetime | None,
+    before: datetime.datetime | None,
+    skip: int,
+    oldest_first: bool,
+    tags: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """List the stored jobs, newest first.
+
+    A TIME is 2026-11-21, 2026-11-21T18:30 or 2026-11-21T18:30:00 on this machine's clock, today, or an age such as
+    90s, 30m, 12h or 7d.
+    """
     from .cluster import connect
 
     provider = connect()
-    found = provider.jobs(limit=limit, status=list(statuses) or None, job_tags=tags)
+    found = provider.jobs(
+        limit=limit,
+        skip=skip,
+        status=list(statuses) or None,
+        job_tags=tags,
+        created_after=after,
+        created_before=before,
+        descending=not oldest_first,
+    )
     records = provider.get_backend().celery_executor.records
     counts = records.counts([job.job_id() for job in found]) if found else []
     summaries = [

@@ -68,9 +68,10 @@ def write_plot(report: RunReport, path: Path) -> None:
 
 def _draw(panel: Any, circuit: CircuitReport) -> None:
     """One circuit's histogram."""
+    size = f"{circuit.shots} shots" if circuit.qubits is None else f"{circuit.qubits} qubits, {circuit.shots} shots"
     # parse_math: a `$` in a name is a dollar sign
     panel.set_title(
-        f"{one_line(circuit.name)[:60]} ({circuit.qubits} qubits, {circuit.shots} shots)",
+        f"{one_line(circuit.name)[:60]} ({size})",
         fontsize=10,
         parse_math=False,
     )

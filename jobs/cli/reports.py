@@ -12,7 +12,8 @@ The document is an object with
     - `method`: the simulation method that Aer used;
     - `counts`: how often each outcome was measured, by its bit string as `Result.get_counts` gives it;
     - `status`: `DONE` or `ERROR`;
-    - `error`: why it failed, or null. A circuit that failed has null for `seed`, `method` and `counts`.
+    - `error`: why it failed, or null. A circuit that failed has null for `seed`, `method` and `counts`, and where it
+      is read from a stored job for `qubits`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class CircuitReport:
 
     name: str
     file: str
-    qubits: int
+    qubits: int | None
     shots: int
     seed: int | None
     method: str | None

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from .environment import STORED_JOBS
 from .failures import InterruptedRunError, RunError, RunTimeoutError
-from .reports import CircuitReport, RunReport, counts_of
+from .reports import RunReport
 from .run import fail_if_failed, finite, stdout_is_a_terminal
 from .summaries import JobSummary
 
@@ -18,16 +19,19 @@ from .summaries import JobSummary
 @click.command(
     epilog="""\b
 JSON: an object with job_id, status, seed, seconds (from the submit to the
-  last end), and circuits: a list of name, qubits, shots, seed, method,
+  last end), and circuits: a list of name, qubits, shots, seed, method (null
+  where a circuit has no counts),
   counts   {"bit string": count}, as Result.get_counts gives it, or null
   status   DONE or ERROR
   error    why it failed, or null
 
 \b
-Exit codes: 0 done, 1 failed or cancelled, 2 refused (no such job),
+Exit codes: 0 done, 1 failed or cancelled (of several circuits, those that
+have counts are shown), 2 refused (no such job),
 3 it has not ended (yet, or within --timeout); it runs on.
 
-Without AERQ_BROKER_URL a running `aerq up` is used; without that it is refused."""
+"""
+    + STORED_JOBS
 )
 @click.argument("job_id", metavar="JOB_ID")
 @click.option("--wait", is_flag=True, help="Wait until the job has ended.")
@@ -57,10 +61,9 @@ def result(job_id: str, wait: bool, timeout: float | None, as_json: bool, plot: 
     if not wait and timeout is None:
         _refuse_unfinished(job)
     try:
-        found = _waited(job, timeout)
+        report = _collected(job, timeout)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"interrupted; job {job_id} runs on") from None
-    report = _report(job, found)
     if as_json or not stdout_is_a_terminal():
         document = asdict(report)
         for circuit in document["circuits"]:
@@ -92,6 +95,21 @@ def _refuse_unfinished(job: Any) -> None:
         )
 
 
+def _collected(job: Any, timeout: float | None) -> RunReport:
+    """What a job gave; of a set, also where some of its tasks have no result."""
+    from ..errors import JobError
+    from .collecting import Collection
+
+    collection = Collection.of(job)
+    try:
+        return collection.report(_waited(job, timeout))
+    except JobError:
+        report = collection.partial_report() if hasattr(job, "worker_results") else None
+        if report is None:
+            raise
+        return report
+
+
 def _waited(job: Any, timeout: float | None) -> Any:
     """The result of a job, with a bar on stderr until it is there."""
     from rich.console import Console
@@ -109,31 +127,3 @@ def _waited(job: Any, timeout: float | None) -> Any:
         raise RunTimeoutError(
             f"job {job.job_id()} has not ended within {0 if timeout is None else timeout:g} s; it runs on"
         ) from error
-
-
-def _report(job: Any, found: Any) -> RunReport:
-    """What a finished job gave."""
-    metrics = job.metrics()
-    circuits = [_circuit(found, index) for index in range(len(found.results))]
-    failed = any(circuit.counts is None for circuit in circuits)
-    seconds = max(0.0, (metrics["finished"] or metrics["submitted"]) - metrics["submitted"])
-    seed = int(getattr(found.results[0], "seed_simulator", 0) or 0)
-    return RunReport(metrics["job_id"], "ERROR" if failed else "DONE", seed, seconds, circuits)
-
-
-def _circuit(found: Any, index: int) -> CircuitReport:
-    """What one circuit gave."""
-    ran = found.results[index]
-    header = ran.header if isinstance(ran.header, dict) else vars(ran.header)
-    counts, error = counts_of(found, index)
-    return CircuitReport(
-        name=str(header.get("name", f"experiment {index}")),
-        file="",
-        qubits=int(header.get("n_qubits", 0)),
-        shots=int(ran.shots),
-        seed=None if counts is None else int(ran.seed_simulator),
-        method=None if counts is None else str(ran.metadata.get("method")),
-        counts=counts,
-        status="ERROR" if counts is None else "DONE",
-        error=error,
-    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .environment import STORED_JOBS
 from .failures import one_line
 from .run import stdout_is_a_terminal
 from .summaries import JobSummary, clock, style
@@ -23,7 +24,8 @@ JSON: an object with job_id, status, tags, tasks, queued, running, done,
 \b
 Exit codes: 0 the status is shown, whatever it is; 2 refused (no such job).
 
-Without AERQ_BROKER_URL a running `aerq up` is used; without that it is refused."""
+"""
+    + STORED_JOBS
 )
 @click.argument("job_id", metavar="JOB_ID")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the default where the output is no terminal.")

@@ -52,7 +52,11 @@ def _add_circuit(table: Table, circuit: CircuitReport, most: int) -> None:
     from rich.text import Text
 
     # names come from files: as Text they are no markup, and on one line they steer no terminal
-    head: list[Text | str] = [Text(one_line(circuit.name)), str(circuit.qubits), circuit.method or ""]
+    head: list[Text | str] = [
+        Text(one_line(circuit.name)),
+        "" if circuit.qubits is None else str(circuit.qubits),
+        circuit.method or "",
+    ]
     if circuit.counts is None:
         table.add_row(*head, Text(one_line(circuit.error or "failed"), style="red"), end_section=True)
         return

@@ -13,12 +13,13 @@ from ...config.errors import ClusterError
 from ...config.local.cluster import LocalCluster
 from ...config.local.discovery import announce
 from ...config.settings import Settings
+from .environment import settings_help
 
 #: How often the cluster is looked at, in seconds.
 _LOOK_SECONDS = 1.0
 
 
-@click.command()
+@click.command(epilog=settings_help(("broker_url", "store_url")))
 @click.option("--workers", type=click.IntRange(1, 1024), help="Slots; by default one for each core.")
 @click.option("--flower/--no-flower", default=True, show_default=True, help="Start Flower's web page too.")
 @click.option("--flower-port", type=click.IntRange(1, 65535), help="Its port (environment: AERQ_FLOWER_PORT; 5555).")

@@ -365,3 +365,40 @@ def test_flower_is_for_this_user_alone():
 def test_arguments_that_cannot_be_used(arguments):
     with pytest.raises(SettingsError, match=r"at least one worker|greater than 0"):
         LocalCluster(**arguments)
+
+
+def test_a_second_ctrl_c_while_the_cluster_ends_is_quiet_and_ends_it_at_once(temporary):
+    # the wait for the supervisor at the interpreter's end is interrupted, as by a key at that moment
+    script = """
+import subprocess
+from aerq.config import LocalCluster
+cluster = LocalCluster(workers=1).start()
+wait = subprocess.Popen.wait
+def interrupted(self, timeout=None):
+    subprocess.Popen.wait = wait
+    raise KeyboardInterrupt
+subprocess.Popen.wait = interrupted
+print(*[cluster._launched._process.pid, cluster._launched.directory])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    pid, folder = done.stdout.split()
+    assert not psutil.pid_exists(int(pid))
+    assert not Path(folder).exists()
+
+
+def test_a_ctrl_c_while_a_cluster_is_stopped_is_heard(monkeypatch):
+    cluster = LocalCluster(workers=1).start()
+    supervisor = cluster._launched._process
+    wait = subprocess.Popen.wait
+
+    def interrupted(self, timeout=None):
+        monkeypatch.setattr(subprocess.Popen, "wait", wait)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cluster.stop()
+    assert supervisor.returncode is not None
+    assert not cluster.is_running()
+    cluster.stop()

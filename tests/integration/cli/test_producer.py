@@ -10,11 +10,15 @@ import uuid
 from pathlib import Path
 
 import pytest
-from qiskit import qasm2, transpile
+from click.testing import CliRunner
+from qiskit import QuantumCircuit, qasm2, transpile
+from qiskit.providers.basic_provider import BasicSimulator
 from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, pauli_error
 
 from aerq.config import LocalCluster
 from aerq.jobs import AerqProvider
+from aerq.jobs.cli.main import cli
 
 AERQ = Path(sys.executable).with_name("aerq")
 BELL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;'
@@ -48,6 +52,11 @@ def aerq(environment, *args):
     return subprocess.run(
         [AERQ, *map(str, args)], env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
+
+
+def inside(environment, *args):
+    """The command in this process, which spares its start."""
+    return CliRunner().invoke(cli, [str(arg) for arg in args], env=environment)
 
 
 def on_a_terminal(environment, *args):
@@ -148,16 +157,148 @@ def test_what_has_ended_is_not_cancelled(environment, bell):
     assert aerq(environment, "result", job_id).returncode == 0
 
 
+def listed(environment, *args):
+    done = inside(environment, "jobs", *args)
+    assert (done.exit_code, done.stderr) == (0, "")
+    return [entry["job_id"] for entry in json.loads(done.stdout)]
+
+
+def looping():
+    """A circuit from which Aer never comes back."""
+    circuit = QuantumCircuit(1, 1, name="endless")
+    circuit.x(0)
+    circuit.measure(0, 0)
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.x(0)
+        circuit.x(0)
+        circuit.measure(0, 0)
+    return circuit
+
+
+def ghz(qubits):
+    circuit = QuantumCircuit(qubits, name=f"ghz_{qubits}")
+    circuit.h(0)
+    circuit.cx(0, range(1, qubits))
+    circuit.measure_all()
+    return circuit
+
+
+def test_of_a_set_with_failures_the_other_counts_are_shown(environment, backend, tmp_path):
+    circuits = [ghz(2), looping(), ghz(24), ghz(3)]
+    options = {"method": "statevector", "max_memory_mb": 64, "shots": 200, "seed_simulator": 3}
+    job = backend.run(circuits, time_limit_seconds=2, **options)
+    result = aerq(environment, "result", job.job_id(), "--wait", "--plot", tmp_path / "some.png")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "2 of 4 circuits failed; 'endless': " in result.stderr
+    document = json.loads(result.stdout)
+    assert (document["status"], document["seed"]) == ("ERROR", 3)
+    assert [entry["name"] for entry in document["circuits"]] == ["ghz_2", "endless", "ghz_24", "ghz_3"]
+    assert [entry["counts"] is None for entry in document["circuits"]] == [False, True, True, False]
+    assert "limit" in document["circuits"][1]["error"]
+    assert "Insufficient memory" in document["circuits"][2]["error"]
+    local = AerSimulator().run([circuits[0], circuits[0], circuits[0], circuits[3]], **options).result()
+    assert document["circuits"][0]["counts"] == dict(local.get_counts(0))
+    assert document["circuits"][3]["counts"] == dict(local.get_counts(3))
+    assert (tmp_path / "some.png").read_bytes().startswith(b"\x89PNG")
+    shown, code = on_a_terminal(environment, "result", job.job_id())
+    assert code == 1
+    assert "ghz_3" in shown
+    # one task alone: Aer ran it and marked it, so there is a result without counts
+    marked = inside(environment, "result", f"{job.job_id()}.2")
+    assert marked.exit_code == 1
+    assert json.loads(marked.stdout)["circuits"][0]["shots"] == 200
+    alone = inside(environment, "result", f"{job.job_id()}.1")
+    assert (alone.exit_code, alone.stdout, "limit" in alone.stderr) == (1, "", True)
+    errors = json.loads(inside(environment, "status", job.job_id()).stdout)["errors"]
+    assert [error["task"] for error in errors] == [1, 2]
+
+
+def test_a_cancelled_task_leaves_the_other_circuits(environment, backend):
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(pauli_error([("X", 0.1), ("I", 0.9)]), ["h"])
+    options = {"shots": 40, "seed_simulator": 1, "noise_model": noise, "method": "statevector"}
+    busy = backend.run([looping(), looping()])  # both slots, so that what follows waits
+    job = backend.run([ghz(2), ghz(3)], max_shot_size=20, **options)
+    assert len(job.metrics()["tasks"]) == 4
+    cancelled = inside(environment, "cancel", f"{job.job_id()}.3")
+    assert json.loads(cancelled.stdout) == {"job_id": f"{job.job_id()}.3", "status": "CANCELLED", "cancelled": 1}
+    again = inside(environment, "cancel", f"{job.job_id()}.3")
+    assert (again.exit_code, json.loads(again.stdout)["cancelled"]) == (0, 0)
+    busy.cancel()
+    result = inside(environment, "result", job.job_id(), "--wait")
+    assert result.exit_code == 1
+    assert "1 of 2 circuits failed; 'ghz_3': cancelled before it ended" in result.stderr
+    first, second = json.loads(result.stdout)["circuits"]
+    assert first["counts"] == dict(AerSimulator().run([ghz(2), ghz(3)], **options).result().get_counts(0))
+    assert (second["counts"], second["shots"]) == (None, 40)  # half of its shots would be no result
+
+
+def test_a_job_of_basic_simulator_is_a_job_like_any_other(environment, cluster):
+    backend = AerqProvider(cluster.settings).get_backend("basic_simulator")
+    job = backend.run([ghz(2), ghz(3)], shots=60, seed_simulator=2)
+    document = json.loads(inside(environment, "result", job.job_id(), "--wait").stdout)
+    local = BasicSimulator().run([ghz(2), ghz(3)], shots=60, seed_simulator=2).result()
+    assert [entry["counts"] for entry in document["circuits"]] == [local.get_counts(0), local.get_counts(1)]
+    assert [(entry["seed"], entry["method"]) for entry in document["circuits"]] == [(2, None)] * 2
+    status = json.loads(inside(environment, "status", job.job_id()).stdout)
+    assert (status["status"], status["tasks"]) == ("DONE", 1)
+    cancelled = inside(environment, "cancel", job.job_id())
+    assert (cancelled.exit_code, "had ended already" in cancelled.stderr) == (1, True)
+
+
+def test_jobs_are_found_by_status_tags_and_time(environment, backend):
+    tag = uuid.uuid4().hex
+    ids = []
+    for number in range(3):
+        job = backend.run(ghz(2), shots=1, job_tags=[tag, f"number-{number}"])
+        job.result(TIMEOUT)
+        ids.append(job.job_id())
+    newest_first = ids[::-1]
+    ours = ("--tag", tag)
+    assert listed(environment, *ours) == newest_first
+    assert listed(environment, *ours, "--oldest-first", "--limit", "2") == ids[:2]
+    assert listed(environment, *ours, "--skip", "1", "--limit", "1") == [newest_first[1]]
+    assert listed(environment, *ours, "--skip", "5") == []
+    assert listed(environment, *ours, "--tag", "number-1") == [ids[1]]
+    assert listed(environment, *ours, "--status", "done", "--status", "ERROR") == newest_first
+    assert listed(environment, *ours, "--status", "CANCELLED") == []
+    assert listed(environment, *ours, "--after", "1h") == newest_first
+    assert listed(environment, *ours, "--before", "1h") == []
+    assert listed(environment, *ours, "--after", "2999-01-01") == []
+
+
 @pytest.mark.parametrize("command", ["status", "result", "cancel"])
 def test_an_unknown_job_is_refused(environment, command):
     assert "no such job: nowhere" in refused(aerq(environment, command, "nowhere"))
 
 
-def test_bad_options_and_files_are_refused(environment, bell, tmp_path):
-    assert "missing.qasm does not exist" in refused(aerq(environment, "submit", bell, "missing.qasm"))
-    assert "--status" in refused(aerq(environment, "jobs", "--status", "asleep"))
-    assert "--timeout" in refused(aerq(environment, "result", "nowhere", "--timeout", "0"))
-    assert ".png" in refused(aerq(environment, "result", "nowhere", "--plot", tmp_path / "out.gif"))
+@pytest.mark.parametrize(
+    ("words", "args"),
+    [
+        ("missing.qasm does not exist", ["submit", "missing.qasm"]),
+        ("--shots", ["submit", "missing.qasm", "--shots", "-3"]),
+        ("--seed", ["submit", "missing.qasm", "--seed", "-3"]),
+        ("'asleep' is not one of", ["jobs", "--status", "asleep"]),
+        ("--limit", ["jobs", "--limit", "0"]),
+        ("--skip", ["jobs", "--skip", "-1"]),
+        ("is not a time such as", ["jobs", "--after", "yesteryear"]),
+        ("is not a time such as", ["jobs", "--before", "99999999999999w"]),
+        ("--timeout", ["result", "nowhere", "--timeout", "0"]),
+        ("--timeout", ["result", "nowhere", "--timeout", "-1"]),
+        ("--timeout", ["result", "nowhere", "--timeout", "nan"]),
+        (".png", ["result", "nowhere", "--plot", "out.gif"]),
+        ("no such job: nowhere.7", ["result", "nowhere.7"]),
+        ("JOB_ID", ["status"]),
+        ("unexpected extra argument", ["cancel", "one", "two"]),
+    ],
+)
+def test_bad_input_is_refused_with_a_sentence(environment, words, args):
+    done = inside(environment, *args)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert done.stderr.startswith("aerq: ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
