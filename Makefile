@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 .DELETE_ON_ERROR:
-.PHONY: env demo test test-unit test-integration check format bench help clean
+.PHONY: env demo test test-unit test-integration fidelity chaos check format bench help clean
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,9 @@ test-integration: $(VENV)/.test ## The tests with real servers, workers and Aer.
 fidelity: $(VENV)/.test ## Compare drawn jobs with local Aer: make fidelity CASES=20000 [SEED=7].
 	FIDELITY_CASES=$(or $(CASES),500) FIDELITY_SEED=$(or $(SEED),$(shell date +%s)) \
 	  $(BIN)/python -m pytest tests/fidelity -q -s -k "generated or seed"
+
+chaos: $(VENV)/.test ## Kill processes, servers and connections under load: make chaos [REPEAT=20] [FULL=1] [ROW=store].
+	CHAOS_REPEAT=$(REPEAT) CHAOS_FULL=$(FULL) $(BIN)/python -m pytest tests/chaos -q $(if $(ROW),-k $(ROW))
 
 check: $(VENV)/.test links ## Format, lint, types, direction of the layers.
 	$(BIN)/ruff format --check .

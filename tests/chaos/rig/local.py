@@ -1,0 +1,30 @@
+"""What local Aer gives for the same jobs, in a process of its own: Aer must not run where workers are started."""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+from qiskit_aer import AerSimulator
+
+
+def counts_of(part):
+    """The counts of each experiment of a job."""
+    result = AerSimulator().run(part.circuits(), max_parallel_threads=1, **part.run_options()).result()
+    assert result.success, result.status
+    return [result.get_counts(index) for index in range(part.experiments)]
+
+
+class LocalAer:
+    """Runs jobs one after the other, each once."""
+
+    def __init__(self):
+        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        self._asked = {}
+
+    def ask(self, part):
+        """A future of the counts of a job."""
+        if part not in self._asked:
+            self._asked[part] = self._pool.submit(counts_of, part)
+        return self._asked[part]
+
+    def end(self):
+        self._pool.shutdown(cancel_futures=True)

