@@ -84,6 +84,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         # A producer says at once that the broker is gone. A worker comes back, however long the broker was away.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # A broker that refuses one command, for it is full or a queue is being moved, is no reason to end a worker.
+        "broker_channel_error_retry": True,
         "broker_transport_options": {
             # Every process that touches the broker sweeps with its own value, so all must have the same.
             "visibility_timeout": settings.visibility_timeout_seconds,

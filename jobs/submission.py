@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from celery import Celery
-from kombu.exceptions import KombuError
 
-from ..config.errors import UnavailableError
+from ..config.broker import broker_errors
 from ..config.queues import RUN_BASIC, RUN_EXPERIMENTS
 from ..config.settings import Settings
-from ..config.urls import masked
 from ..tasks.qobj import Qobj, QobjExperiment
 from ..tasks.records.job import JobRecord
 from ..tasks.versions import versions
@@ -116,29 +114,27 @@ def publish_job(job: PreparedJob, app: Celery, settings: Settings) -> None:
     """Sends the messages of a job to the broker.
 
     Raises:
-        UnavailableError: if the broker does not answer.
+        UnavailableError: if the broker does not answer or is full.
     """
     name = RUN_EXPERIMENTS if job.record.kind == "aer" else RUN_BASIC
-    try:
-        with app.producer_or_acquire() as producer, producer.batch(max_size=_BATCH_MESSAGES):
-            for message, text in zip(job.record.messages, job.shown, strict=True):
-                app.send_task(
-                    name,
-                    kwargs=message.to_kwargs(),
-                    task_id=message.task_id,
-                    producer=producer,
-                    queue=settings.queue,
-                    argsrepr="()",
-                    kwargsrepr=text,
-                    time_limit=job.record.time_limit_seconds,
-                    retry=False,
-                    ignore_result=False,
-                )
-    except (KombuError, OSError) as error:
-        where = masked(settings.broker_url or "")
-        raise UnavailableError(
-            f"the broker at {where} does not answer; check AERQ_BROKER_URL and that the server runs"
-        ) from error
+    with (
+        broker_errors(settings),
+        app.producer_or_acquire() as producer,
+        producer.batch(max_size=_BATCH_MESSAGES),
+    ):
+        for message, text in zip(job.record.messages, job.shown, strict=True):
+            app.send_task(
+                name,
+                kwargs=message.to_kwargs(),
+                task_id=message.task_id,
+                producer=producer,
+                queue=settings.queue,
+                argsrepr="()",
+                kwargsrepr=text,
+                time_limit=job.record.time_limit_seconds,
+                retry=False,
+                ignore_result=False,
+            )
 
 
 def experiment_names(qobjs: Sequence[Qobj]) -> list[str]:

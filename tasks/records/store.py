@@ -18,6 +18,8 @@ from .job import JobCounts, JobRecord
 from .states import QUEUED, TaskRecord, TaskState, unpack_task
 
 _SCRIPTS = ("create", "start", "finish", "fail", "cancel")
+#: Those that a full store runs all the same: they write little, and they are how it gets room again.
+_RUN_WHEN_FULL = frozenset({"cancel"})
 _COUNTS = ("tasks", "running", "done", "marked", "failed", "cancelled")
 
 
@@ -56,7 +58,12 @@ class Records:
         folder = resources.files(__package__) / "lua"
         common = (folder / "common.lua").read_text()
         self._scripts = {
-            name: self._client.register_script(common + (folder / f"{name}.lua").read_text()) for name in _SCRIPTS
+            name: self._client.register_script(
+                ("#!lua flags=allow-oom\n" if name in _RUN_WHEN_FULL else "")
+                + common
+                + (folder / f"{name}.lua").read_text()
+            )
+            for name in _SCRIPTS
         }
 
     @property
