@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qiskit.result import Result
@@ -13,6 +13,7 @@ from ..tasks.qobj import Qobj, Share
 from ..tasks.records.job import JobRecord
 from .errors import JobError
 from .merge import merge_outputs, to_result
+from .notes import Notes, notes_at, notes_of
 from .submission import experiment_circuits, experiment_metadata, experiment_names
 
 
@@ -25,6 +26,7 @@ class Layout:
         names: the name of each experiment's circuit.
         circuits: for each experiment the place of its circuit in the list given to `run()`.
         metadata: the metadata object of each experiment's circuit.
+        notes: what the result says of how the job was split.
         own: whether the jobs run Qobjs of ours, so that their raw outputs can be merged.
     """
 
@@ -32,6 +34,7 @@ class Layout:
     names: tuple[str, ...]
     circuits: tuple[int, ...]
     metadata: tuple[Any, ...]
+    notes: Notes = field(default_factory=dict)
     own: bool = True
 
     @classmethod
@@ -47,6 +50,7 @@ class Layout:
                 tuple(experiment_names(experiments)),
                 tuple(experiment_circuits(experiments)),
                 tuple(experiment_metadata(experiments)),
+                notes_of(experiments),
             )
         shares: list[Share] = []
         names: list[str] = []
@@ -60,7 +64,7 @@ class Layout:
     def of_record(cls, record: JobRecord, metadata: Iterable[Any]) -> Layout:
         """The layout of a job that was submitted before."""
         shares = tuple(Share.of_message(message) for message in record.messages)
-        return cls(shares, record.names, record.circuits, tuple(metadata))
+        return cls(shares, record.names, record.circuits, tuple(metadata), record.notes)
 
     def __len__(self) -> int:
         """How many jobs there are."""
@@ -70,8 +74,9 @@ class Layout:
         """The layout of one job alone."""
         share = self.shares[index]
         some = slice(share.first, share.first + share.count)
+        notes = notes_at(self.notes, range(share.first, share.first + share.count))
         alone = Share(0, share.count, 0, share.shots, share.seed)
-        return Layout((alone,), self.names[some], self.circuits[some], self.metadata[some], self.own)
+        return Layout((alone,), self.names[some], self.circuits[some], self.metadata[some], notes, self.own)
 
     def names_of(self, index: int) -> tuple[str, ...]:
         """The names of one job's experiments."""
@@ -117,6 +122,7 @@ class Layout:
             backend_version=first.get("backend_version", ""),
             metadata=[self.metadata[place] for place in places],
             circuits=[self.circuits[place] for place in places],
+            notes=notes_at(self.notes, places),
         )
         return to_result(output)
 

@@ -19,6 +19,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 from ..tasks.qobj import Share
 from .errors import JobError
 from .keyorder import combined_keys
+from .notes import KEY, Notes, shown_notes
 
 #: Subtypes of saved data that come out the same when an experiment's shots are spread over tasks. Lists keep one
 #: entry a shot, in order; of a "single" every shot overwrites the one before, so the last range holds what the last
@@ -51,6 +52,7 @@ def merge_outputs(
     backend_version: str,
     metadata: Sequence[object],
     circuits: Sequence[int] | None = None,
+    notes: Notes | None = None,
 ) -> dict[str, Any]:
     """Merges the raw outputs of a job's tasks into one.
 
@@ -62,6 +64,7 @@ def merge_outputs(
         metadata: the circuit's metadata object for each experiment of the job, which goes into the result's header.
         circuits: for each experiment the index in the job of its circuit, if that is not the experiment's own (with
             parameter bindings several experiments share one circuit). Aer shows it in results that failed.
+        notes: what to say of how the job was split; it stands in the metadata under `aerq`, if there is anything.
 
     Raises:
         JobError: if an experiment is missing or was run twice, or its ranges of shots cannot be merged exactly.
@@ -79,6 +82,8 @@ def merge_outputs(
         "time_taken": sum(output.get("time_taken", 0.0) for _, output in ordered),
         "metadata": _merged_metadata([output.get("metadata", {}) for _, output in ordered], later_wins=False),
     }
+    if notes:
+        whole["metadata"][KEY] = shown_notes(notes)
     unloaded = next((output for _, output in ordered if not output["results"]), None)
     if unloaded is not None:  # Aer loads all circuits before it runs any: if one cannot be loaded, there are no results
         return {**whole, "results": [], "success": False, "status": unloaded["status"]}

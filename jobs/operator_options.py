@@ -48,8 +48,10 @@ OPERATOR_OPTIONS: Mapping[str, OperatorOption] = {
     "max_parallel_experiments": _THREADS,
     "max_parallel_shots": _THREADS,
     "max_memory_mb": _MEMORY,
-    # Aer does not hold this one to max_parallel_threads, so a worker cannot cap it.
-    "mps_omp_threads": OperatorOption(Policy.REFUSED, "the operator decides how many threads a slot has", (0, 1)),
+    "mps_omp_threads": _THREADS,
+    "mps_log_data": OperatorOption(
+        Policy.REFUSED, "Aer keeps one log for a whole process, in which other jobs of the worker would show", (False,)
+    ),
     "num_threads_per_device": OperatorOption(
         Policy.REFUSED, "the operator decides how many threads a slot has", (0, 1)
     ),

@@ -74,8 +74,7 @@ def split_job(
         The tasks, in the order of experiments and shots.
 
     Raises:
-        QobjValidationError: if the bindings do not fit the circuits, Aer would simulate the batch wrongly, or no slot
-            can hold an experiment.
+        QobjValidationError: if the bindings do not fit the circuits, or no slot can hold an experiment.
     """
     binds = plain_binds(circuits, parameter_binds)
     if snapshot:
@@ -113,7 +112,8 @@ class _Job:
         )
         planner = ShotPlanner(circuits, binds, options, noise_model, self._config.n_qubits)
         self._batches = Batches(circuits, planner)
-        self._batches.refuse_wrong_order()
+        # With streams of their own the experiments are those of no local run, and each is a batch of its own.
+        self._one_task = [] if options.independent_streams else self._batches.notes_of_one_task()
         #: Estimates the experiments' memory.
         self.memory = MemoryPlanner(circuits, options, planner)
         self._seeds = Seeds.of(options, sum(counts))
@@ -122,6 +122,9 @@ class _Job:
 
     def tasks(self, slots: int | None) -> Iterator[tuple[dict[str, Any], QobjConfig, tuple[QobjExperiment, ...]]]:
         """The places in the header, the configuration and the experiments of each task, in order."""
+        if self._one_task:
+            yield self._whole(self._pieces)
+            return
         for is_spread, run in groupby(self._pieces, key=lambda piece: piece.plan.is_spread):
             pieces = list(run)
             if is_spread:
@@ -139,7 +142,8 @@ class _Job:
         for index, count in enumerate(counts):
             size = count if together else 1
             for start in range(0, count, size):
-                yield _Piece(index, start, size, first + start, planner.plan(index, start, size))
+                plan = ShotPlan(note=self._one_task[index]) if self._one_task else planner.plan(index, start, size)
+                yield _Piece(index, start, size, first + start, plan)
             first += count
 
     def _groups(self, pieces: list[_Piece], slots: int | None) -> Iterator[list[_Piece]]:
@@ -176,10 +180,14 @@ class _Job:
 
     def _whole(self, pieces: list[_Piece]) -> tuple[dict[str, Any], QobjConfig, tuple[QobjExperiment, ...]]:
         """A task with all shots of its experiments."""
-        notes = dict.fromkeys(piece.plan.note for piece in pieces if piece.plan.note)
+        notes: dict[str, list[int]] = {}
+        for piece in pieces:
+            if piece.plan.note:
+                notes.setdefault(piece.plan.note, []).extend(range(piece.first, piece.first + piece.count))
+        noted = {text: tuple(experiments) for text, experiments in notes.items()}
         places = {
             "first_experiment": pieces[0].first,
-            "note": "; ".join(notes),
+            "notes": noted,
             "memory_mb": max(self.memory.needed_mb(piece.circuit) for piece in pieces),
         }
         config = replace(self._config, seed_simulator=self._seeds.at(pieces[0].first))

@@ -18,6 +18,7 @@ from ..tasks.wire.envelope import Kind, seal
 from ..tasks.wire.errors import EncodingError
 from ..tasks.wire.payload import QobjEncoder, encode_metadata
 from .errors import QobjValidationError
+from .notes import notes_of
 
 _MEBIBYTE = 1024 * 1024
 #: Messages sent to the broker in one go.
@@ -90,6 +91,7 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
         as_set=submission.as_set,
         aerq=versions()["aerq"],
         time_limit_seconds=seconds,
+        notes=notes_of(qobjs),
     )
     return PreparedJob(record, encoder.payloads, metadata, tuple(shown(qobj) for qobj in qobjs))
 

@@ -117,6 +117,8 @@ class AerKernel:
         capped: dict[str, Any] = {}
         if self._limits.threads is not None:
             capped["max_parallel_threads"] = _smaller(options.get("max_parallel_threads"), self._limits.threads)
+            if "mps_omp_threads" in options:  # which Aer does not hold to the others
+                capped["mps_omp_threads"] = min(options["mps_omp_threads"], self._limits.threads)
         if self._limits.memory_mb is not None:
             wanted = options.get("max_memory_mb")
             unlimited = self._limits.confined and wanted == NO_MEMORY_LIMIT

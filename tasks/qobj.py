@@ -75,7 +75,8 @@ class QobjHeader:
         shot_offset: index of the first shot, where one experiment's shots are spread over several tasks.
         backend_name: name of the backend that the user ran on.
         backend_version: its version.
-        note: what the results' metadata should say of how the job was split; empty if there is nothing to say.
+        notes: what the result's metadata says of how the job was split: sentences, each with the indexes in the job of
+            the experiments that it is about.
         memory_mb: MiB that the largest of the Qobj's experiments is estimated to need; 0 if that is not known.
     """
 
@@ -83,7 +84,7 @@ class QobjHeader:
     shot_offset: int = 0
     backend_name: str = "aer_simulator"
     backend_version: str = ""
-    note: str = ""
+    notes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     memory_mb: int = 0
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import msgpack
@@ -30,6 +31,7 @@ class JobRecord:
         as_set: whether the user holds an `AerJobSet`.
         aerq: the version of aerq that submitted it.
         time_limit_seconds: time limit of each task, or None.
+        notes: what the result says of how the job was split: sentences, each with the experiments that it is about.
     """
 
     job_id: str
@@ -43,6 +45,7 @@ class JobRecord:
     as_set: bool
     aerq: str
     time_limit_seconds: float | None = None
+    notes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def pack(self) -> bytes:
         """The record as bytes, without repeating the job's id in each message."""
@@ -71,6 +74,7 @@ class JobRecord:
             )
             for name in ("names", "circuits", "tags"):
                 values[name] = tuple(values[name])
+            values["notes"] = {text: tuple(places) for text, places in values.get("notes", {}).items()}
             return cls(**values)
         except DecodingError:
             raise

@@ -24,7 +24,9 @@ LOST = "the worker process that ran it was lost"
 #: Jobs that are under way at once.
 BATCH = 50
 #: For how many seconds a case may run before it counts as endless; longer than `generator.local.PATIENCE`.
-TIMEOUT = 45
+TIMEOUT = 150
+#: What comes of a case that Aer does not run twice alike: nothing that could be compared.
+ENDS, DIFFERS, LOST_ONCE = "ends Aer's process now and then", "Aer differs from itself", "lost its worker once"
 
 
 def documented_refusals():
@@ -96,6 +98,25 @@ def verdict(case, job, local, refusals):
     return "ran and succeeded" if result.success else "ran and failed alike", wrong
 
 
+def settled(case, job, local, refusals, remote, local_aer):
+    """The verdict, after what is wrong was looked at again: some cases Aer itself does not run twice alike."""
+    word, texts = verdict(case, job, local, refusals)
+    if not texts:
+        return word, texts
+    opinions = list(local_aer.opinions(case.seed))
+    if any(opinion.ended_process for opinion in opinions):
+        return ENDS, []
+    if any(differences(opinion.result, opinions[0].result, ordered=case.ordered) for opinion in opinions[1:]):
+        return DIFFERS, []
+    # An earlier case may have written beside the memory of the worker's process, or of the one that runs local Aer.
+    if any(LOST in text for text in texts):
+        job, lost = remote.submit(case), True
+    else:
+        lost = local.ended_process or "did not end" in local.error
+    word, texts = verdict(case, job, opinions[0], refusals)
+    return (LOST_ONCE, []) if lost and not texts else (word, texts)
+
+
 @pytest.mark.timeout(0)  # as long as the number of cases makes it; each has its own limit
 def test_generated_jobs_are_those_of_local_aer(clusters, local_aer, seeds):
     remote, refusals = Remote(clusters), documented_refusals()
@@ -112,15 +133,9 @@ def test_generated_jobs_are_those_of_local_aer(clusters, local_aer, seeds):
         for case, job in jobs:
             found.append((case, job, local_aer.outcome()))
         for case, job, local in found:
-            word, texts = verdict(case, job, local, refusals)
-            if texts and any(LOST in text for text in texts):
-                opinions = list(local_aer.opinions(case.seed))
-                if any(opinion.ended_process for opinion in opinions):
-                    word, texts = "ends Aer's process now and then", []
-            elif texts and local.ended_process:
-                opinions = list(local_aer.opinions(case.seed))
-                if any(not verdict(case, job, opinion, refusals)[1] for opinion in opinions):
-                    word, texts = "ends Aer's process now and then", []
+            word, texts = settled(case, job, local, refusals, remote, local_aer)
+            if word in (ENDS, DIFFERS, LOST_ONCE):
+                print(f"\nseed {case.seed}: {word}")
             outcomes[word] += 1
             if texts:
                 told_wrong = "\n".join(text[:600] for text in texts[:6])
@@ -130,6 +145,7 @@ def test_generated_jobs_are_those_of_local_aer(clusters, local_aer, seeds):
     assert not wrong, "\n\n".join([f"{len(wrong)} cases differ", *wrong[:5]])
     if len(seeds) >= 100:  # else it would not test what it says
         assert outcomes["ran and succeeded"] > 0.6 * len(seeds), outcomes
+        assert outcomes[ENDS] + outcomes[DIFFERS] + outcomes[LOST_ONCE] < 0.02 * len(seeds), outcomes
 
 
 def _batches(seeds):

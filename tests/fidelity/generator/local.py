@@ -13,9 +13,9 @@ from .cases import draw_case
 from .compare import told
 
 #: For how many seconds a case may run before it counts as endless.
-PATIENCE = 30.0
-#: How often a case is run again that ended a process, here or on a worker.
-OPINIONS = 6
+PATIENCE = 120.0
+#: How often a case is run again of which the outcomes differ.
+OPINIONS = 8
 _ENDED = "it ended the process"
 
 
@@ -113,8 +113,10 @@ class LocalAer:
         return Outcome(error=f"case {seed}: {error}")
 
     def opinions(self, seed):
-        """A case again and again. Where Aer writes beside its memory, only some of its runs end the process."""
+        """A case again and again, each time in a new process: some of Aer's runs depend on where its memory lies."""
         for _ in range(OPINIONS):
+            self.stop()
+            self.start()
             self.ask(seed)
             yield self.outcome()
 

@@ -177,6 +177,51 @@ def test_another_process_could_pick_up_the_job(backend, cluster):
     assert job.job_id() in [found.job_id() for found in AerqProvider(cluster.settings).jobs(job_tags=["sweep"])]
 
 
+def test_a_result_says_which_shots_were_not_split(backend, cluster):
+    """And nothing else in it differs from the local result; also when the job is found again."""
+    feedback = QuantumCircuit(2, 2, name="each shot on its own")
+    feedback.h(0)
+    feedback.measure(0, 0)
+    feedback.reset(0)
+    feedback.measure(0, 1)
+    ideal = circuits(2)
+    options = {"shots": 20, "seed_simulator": 9, "memory": True}
+    job = backend.run([ideal[0], feedback, ideal[1]], max_shot_size=5, **options)
+    notes = [{"text": "max_shot_size was not applied: all shots are drawn from one state", "experiments": [0, 2]}]
+    result = job.result(timeout=TIMEOUT)
+    assert len(job.worker_job()) == 6
+    assert result.metadata["aerq"] == {"notes": notes}
+    assert_same(result, AerSimulator().run([ideal[0], feedback, ideal[1]], **options).result())
+    again = AerqProvider(cluster.settings).job(job.job_id())
+    assert again.result(timeout=TIMEOUT).metadata["aerq"] == {"notes": notes}
+    assert again.worker_results([1, 5]).metadata["aerq"] == {"notes": [{**notes[0], "experiments": [1]}]}
+    assert again.worker_job(5).result().metadata["aerq"] == {"notes": [{**notes[0], "experiments": [0]}]}
+    assert "aerq" not in again.worker_job(1).result().metadata
+    assert "aerq" not in backend.run(ideal, **options).result(timeout=TIMEOUT).metadata
+
+
+def test_a_local_run_that_aer_computes_wrongly_is_the_same_here_and_says_so(backend, cluster):
+    noise_model = NoiseModel()
+    noise_model.add_all_qubit_quantum_error(amplitude_damping_error(0.3), ["h", "id"])
+    coin, wide = QuantumCircuit(1, 1), QuantumCircuit(6, 6)
+    coin.sx(0)
+    coin.id(0)
+    coin.measure(0, 0)
+    wide.h(range(6))
+    wide.t(0)
+    wide.measure(range(6), range(6))
+    options = {"shots": 40, "seed_simulator": 7, "noise_model": noise_model}
+    job = backend.run([wide, coin], **options)
+    result = job.result(timeout=TIMEOUT)
+    assert_same(result, AerSimulator().run([wide, coin], **options).result())
+    assert result.get_counts(1) == {"0": 40}
+    together, wrong = result.metadata["aerq"]["notes"]
+    assert (together["experiments"], wrong["experiments"]) == ([0], [1])
+    assert "wrongly" in wrong["text"]
+    again = AerqProvider(cluster.settings).job(job.job_id())
+    assert again.result(timeout=TIMEOUT).metadata["aerq"] == result.metadata["aerq"]
+
+
 def test_a_refusal_sends_nothing(backend, cluster):
     before = len(AerqProvider(cluster.settings).jobs(limit=None))
     with pytest.raises(QobjValidationError, match=r"shot[sz]"):

@@ -234,7 +234,7 @@ class TestOperator:
             ("cuStateVec_enable", True),
             ("batched_shots_gpu", True),
             ("num_threads_per_device", 4),
-            ("mps_omp_threads", 4),
+            ("mps_log_data", True),
             ("blocking_enable", True),
             ("blocking_qubits", 3),
             ("chunk_swap_buffer_qubits", 3),

@@ -279,7 +279,7 @@ class TestShots:
         model = noise(FLIP, "h")
         qobjs = assert_same_as_local(entangled(4), noise_model=model, max_shot_size=10)
         assert shares(qobjs) == [(0, 1, 0, 20)]
-        assert "max_shot_size was not applied" in qobjs[0].header.note
+        assert "max_shot_size was not applied" in str(qobjs[0].header.notes)
         whole = assert_same_as_local(entangled(5, clifford=False), noise_model=model, max_shot_size=4)
         assert len(whole) == 5
 
@@ -294,7 +294,7 @@ class TestShots:
     def test_drawn_from_one_state_stay_together(self, circuit, model, reason):
         qobjs = assert_same_as_local(circuit, noise_model=model, max_shot_size=5)
         assert shares(qobjs) == [(0, 1, 0, 20)]
-        assert reason in qobjs[0].header.note
+        assert reason in str(qobjs[0].header.notes)
 
     @pytest.mark.parametrize(
         ("save", "pieces"),
@@ -316,7 +316,7 @@ class TestShots:
         model = noise(FLIP, "h")
         qobjs = assert_same_as_local(circuit, noise_model=model, method="statevector", max_shot_size=8)
         assert len(qobjs) == pieces
-        assert pieces > 1 or "sums over all shots" in qobjs[0].header.note
+        assert pieces > 1 or "sums over all shots" in str(qobjs[0].header.notes)
 
     def test_of_the_others_stay_in_one_task(self):
         circuit, model, _ = EACH_SHOT["statevector, Pauli"]
@@ -361,24 +361,46 @@ class TestWhatCircuitsShare:
         qobjs = assert_same_as_local([circuit, entangled()], max_shot_size=10)
         assert qobjs[0].config.noise_model is None
 
-    def test_the_wrong_density_matrices_of_aer_are_refused(self):
+    def test_the_wrong_density_matrices_of_aer_are_those_of_a_local_run(self, caplog):
         """In this order local Aer's second circuit, a fair coin, shows 0 in every shot."""
-        coin = QuantumCircuit(1, 1)
-        coin.sx(0)
-        coin.id(0)
-        coin.measure(0, 0)
-        wide = entangled(6, clifford=False)
-        model = noise(DAMP, "id", "h")
-        wrong = AerSimulator().run([wide, coin], shots=40, seed_simulator=7, noise_model=model).result()
-        assert wrong.get_counts(1) == {"0": 40}
-        with pytest.raises(QobjValidationError, match=r"circuit 1.*circuit 0.*wrongly"):
-            split([wide, coin], shots=40, noise_model=model)
-        # In the other order all is well, and no task may have the wrong order of its own.
-        qobjs = assert_same_as_local([coin, wide, coin, coin], shots=40, noise_model=model, max_job_size=2)
+        coin, wide, model = kraus_case()
+        options = {"shots": 40, "noise_model": model}
+        for circuits in ([wide, coin], [wide, coin, wide, coin]):
+            caplog.clear()
+            (qobj,) = assert_same_as_local(circuits, max_job_size=1, max_shot_size=10, **options)
+            assert [("wrongly" in text, places) for text, places in qobj.header.notes.items()] == [
+                (False, tuple(range(0, len(circuits), 2))),
+                (True, tuple(range(1, len(circuits), 2))),
+            ]
+            assert "wrongly" in caplog.text
+        assert AerSimulator().run([wide, coin], seed_simulator=7, **options).result().get_counts(1) == {"0": 40}
+
+    def test_density_matrices_in_another_order_are_right_in_every_task(self, caplog):
+        coin, wide, model = kraus_case()
+        options = {"shots": 40, "noise_model": model}
+        qobjs = assert_same_as_local([coin, wide, coin, coin], max_job_size=2, **options)
         assert [share[:2] for share in shares(qobjs)] == [(0, 2), (2, 2)]
-        qobjs = assert_same_as_local([coin, coin, wide, coin], shots=40, noise_model=model, max_job_size=2)
+        qobjs = assert_same_as_local([coin, coin, wide, coin], max_job_size=2, **options)
         assert [share[:2] for share in shares(qobjs)] == [(0, 2), (2, 1), (3, 1)]
-        assert_same_as_local([wide, coin], shots=40, noise_model=model, method="density_matrix")
+        qobjs = assert_same_as_local([wide, coin], method="density_matrix", **options)
+        assert len(qobjs) == 2
+        assert "wrongly" not in caplog.text
+
+    def test_density_matrices_with_a_stream_of_their_own_are_right(self):
+        coin, wide, model = kraus_case()
+        qobjs = split([wide, coin], shots=40, noise_model=model, independent_streams=True)
+        counts = run_qobj(qobjs[1], "job")["results"][0]["data"]["counts"]
+        assert len(qobjs) == 2
+        assert set(counts) == {"0x0", "0x1"}
+
+
+def kraus_case():
+    """A fair coin, a circuit too wide for a density matrix, and a noise model with Kraus errors."""
+    coin = QuantumCircuit(1, 1)
+    coin.sx(0)
+    coin.id(0)
+    coin.measure(0, 0)
+    return coin, entangled(6, clifford=False), noise(DAMP, "id", "h")
 
 
 class TestIndependentStreams:
