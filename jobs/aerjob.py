@@ -19,6 +19,7 @@ from .errors import JobCancelledError, JobError, JobTimeoutError
 from .executor import CeleryExecutor, default_executor, refuse_arguments
 from .futures import JobFuture, TaskResultFuture, job_future
 from .layout import Layout
+from .logs import job_logs
 from .metrics import job_metrics, queue_position
 from .progress import draw_progress
 from .submission import Submission
@@ -176,6 +177,16 @@ class AerJob(BaseJob):
         """Why the job failed, under the key 0 as a set of one job has it; empty if it did not."""
         message = self._submitted().error_message()
         return {} if message is None else {0: message}
+
+    def logs(self) -> list[str]:
+        """What workers did with the job, in lines with their times in UTC: submit, last attempt, worker, end, reason.
+
+        Raises:
+            JobError: if the job was not submitted, is no longer known, or does not run on Celery workers.
+            UnavailableError: if the store does not answer.
+        """
+        future = self._celery_future()
+        return job_logs(future.executor.records, future.job_id, future.index)
 
     def queue_position(self) -> int | None:
         """Its place among all tasks that wait for a slot: 1 is next, None if it does not wait.

@@ -19,6 +19,7 @@ from .deadline import Deadline
 from .errors import AlreadySubmittedError, JobError, JobTimeoutError, QobjValidationError
 from .executor import CeleryExecutor, default_executor
 from .layout import Layout
+from .logs import job_logs
 from .metrics import queue_position, set_metrics
 from .progress import draw_progress
 from .submission import Submission
@@ -213,6 +214,15 @@ class AerJobSet(BaseJob):
             UnavailableError: if the store does not answer.
         """
         return set_metrics(self._celery_tasks().executor.records, self.job_id())
+
+    def logs(self) -> list[str]:
+        """What workers did with all jobs of the set, in lines as `AerJob.logs()` gives them, in the order of time.
+
+        Raises:
+            JobError: if the set was not submitted, is no longer known, or does not run on Celery workers.
+            UnavailableError: if the store does not answer.
+        """
+        return job_logs(self._celery_tasks().executor.records, self.job_id())
 
     def queue_position(self) -> int | None:
         """The place of its first job that waits, among all tasks that wait for a slot: 1 is next, None if none waits.

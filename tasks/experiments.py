@@ -20,6 +20,7 @@ from .message import Message
 from .qobj import Qobj
 from .records.states import TaskState
 from .records.store import Records
+from .tasklog import log_end, log_start, reason_in
 from .wire.errors import DecodingError
 from .wire.payload import QobjDecoder
 from .wire.results import encode_output, split_parts
@@ -73,7 +74,9 @@ class Slot:
             raise ExperimentsFailedError(f"started {verdict.attempt} times, never ended")
         if verdict.answer != "run":
             raise Ignore(f"nothing to run: {verdict.answer}")
+        log_start(message, verdict.attempt)
         began = time.monotonic()
+        qobj = None
         try:
             qobj = self._persist(lambda: self._decoder.decode(message))
             if self._run is None:
@@ -92,10 +95,12 @@ class Slot:
             raise
         except Exception as error:
             reason, seconds = reason_of(error), time.monotonic() - began
+            log_end(message, qobj, verdict.attempt, TaskState.FAILED, seconds, reason)
             if not self._finish(message, verdict.attempt, TaskState.FAILED, seconds, reason):
                 raise Ignore("the task has ended, or a newer attempt runs") from None
             raise ExperimentsFailedError(reason) from None
         state = TaskState.DONE if output.get("success", False) else TaskState.MARKED
+        log_end(message, qobj, verdict.attempt, state, seconds, reason_in(output))
         parts = split_parts(data, self._settings.result_part_mb * MEBIBYTE)
         self._finish(message, verdict.attempt, state, seconds, parts=parts)
         return state.value

@@ -19,7 +19,7 @@ from .summaries import JobSummary, clock, style
 JSON: an object with job_id, status, tags, tasks, queued, running, done,
   failed, cancelled, submitted, started, finished (seconds since the epoch by
   the store's clock), seconds_kernel, workers, and errors: a list of objects
-  with task and reason.
+  with task and reason. With --log: log, a list of lines.
 
 \b
 Exit codes: 0 the status is shown, whatever it is; 2 refused (no such job).
@@ -28,8 +28,9 @@ Exit codes: 0 the status is shown, whatever it is; 2 refused (no such job).
     + STORED_JOBS
 )
 @click.argument("job_id", metavar="JOB_ID")
+@click.option("--log", is_flag=True, help="Show what workers did with each task too, in lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the default where the output is no terminal.")
-def status(job_id: str, as_json: bool) -> None:
+def status(job_id: str, log: bool, as_json: bool) -> None:
     """Show where the job JOB_ID stands.
 
     JOB_ID is what `aerq submit` has printed, or JOB_ID.NUMBER for one task of it.
@@ -46,6 +47,8 @@ def status(job_id: str, as_json: bool) -> None:
         "workers": sorted({task["worker"] for task in tasks if task["worker"]}),
         "errors": [{"task": task, "reason": reason} for task, reason in job.error_messages().items()],
     }
+    if log:
+        document["log"] = job.logs()
     if as_json or not stdout_is_a_terminal():
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
@@ -76,4 +79,7 @@ def _show(summary: JobSummary, document: Mapping[str, Any]) -> None:
             table.add_row(name, Text(one_line(value), style=style(summary.status) if name == "status" else ""))
     for error in document["errors"]:
         table.add_row(f"task {error['task']}", Text(one_line(error["reason"]), style="red"))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for line in document.get("log", ()):
+        console.print(Text(one_line(line)), soft_wrap=True)

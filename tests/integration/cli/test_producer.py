@@ -105,7 +105,9 @@ def test_submit_tonight_and_collect_tomorrow(environment, bell, tmp_path):
     assert (status["status"], status["tasks"], status["done"], status["tags"]) == ("DONE", 2, 2, [tag])
     assert status["submitted"] <= status["started"] <= status["finished"]
     assert status["errors"] == []
-    one = json.loads(aerq(environment, "status", f"{job_id}.1").stdout)
+    assert "log" not in status
+    one = json.loads(aerq(environment, "status", f"{job_id}.1", "--log").stdout)
+    assert [f"{job_id}.1 ('bell', 500 shots)" in line for line in one["log"]] == [False, True, True]
     assert (one["job_id"], one["tasks"]) == (f"{job_id}.1", 1)
 
     listed = json.loads(aerq(environment, "jobs", "--tag", tag).stdout)
@@ -117,7 +119,7 @@ def test_submit_tonight_and_collect_tomorrow(environment, bell, tmp_path):
 
     for command, words in {
         ("jobs", "--tag", tag): "DONE",
-        ("status", job_id): "submitted",
+        ("status", job_id, "--log"): "attempt 1 starts on",
         ("result", job_id): "Outcome",
     }.items():
         shown, code = on_a_terminal(environment, *command)
