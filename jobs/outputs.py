@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..config.settings import Settings
+from ..tasks.records.bulk import read_results
 from ..tasks.records.store import Completion, Records
 from ..tasks.wire.errors import DecodingError
 from ..tasks.wire.results import decode_output
 from .errors import JobError
 
 _MEBIBYTE = 1024 * 1024
-#: Results fetched in one read: enough to hide the round trip, few enough to bound the memory.
-_FETCH = 200
+#: How much of the encoded results is held at a time, beside the one that is decoded.
+_MOST_BYTES = 32 * _MEBIBYTE
 
 
 def fetch_outputs(
@@ -35,18 +36,14 @@ def fetch_outputs(
     """
     limit = settings.max_result_mb * _MEBIBYTE
     outputs: dict[int, dict[str, Any]] = {}
-    indexes = list(completions)
-    for first in range(0, len(indexes), _FETCH):
-        some = indexes[first : first + _FETCH]
-        found = records.results(job_id, {index: completions[index] for index in some})
-        for index in some:
-            if index not in found:
-                raise JobError(
-                    f"the result of task {index} of job {job_id} is no longer in the store; it expired "
-                    "(AERQ_RESULT_TTL_SECONDS) or was deleted, so the job has to run again"
-                )
-            try:
-                outputs[index] = decode_output(found.pop(index), limit=limit)
-            except DecodingError as error:
-                raise JobError(f"the result of task {index} of job {job_id} cannot be read: {error}") from error
+    for index, data in read_results(records, settings, job_id, completions, _MOST_BYTES):
+        if data is None:
+            raise JobError(
+                f"the result of task {index} of job {job_id} is no longer in the store; it expired "
+                "(AERQ_RESULT_TTL_SECONDS) or was deleted, so the job has to run again"
+            )
+        try:
+            outputs[index] = decode_output(data, limit=limit)
+        except DecodingError as error:
+            raise JobError(f"the result of task {index} of job {job_id} cannot be read: {error}") from error
     return outputs

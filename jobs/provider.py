@@ -24,7 +24,7 @@ from .executor import CeleryExecutor
 from .jobfilter import JobFilter
 from .layout import Layout
 from .simulator import AerqSimulator
-from .submission import Submission
+from .submission import Submission, is_job_id
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +92,8 @@ class AerqProvider:
             UnavailableError: if the store does not answer.
         """
         job_id = str(job_id)
+        if not is_job_id(job_id):
+            raise NoSuchJobError(f"no such job: {job_id[:120]}")
         stored = self._stored([job_id])[0]
         if stored is not None:
             return self._handle(*stored)
@@ -158,6 +160,8 @@ class AerqProvider:
             NoSuchJobError: if there is no such job.
             JobError: if it has not ended; cancel it first.
         """
+        if not is_job_id(job_id):
+            raise NoSuchJobError(f"no such job: {job_id[:120]}")
         stored, counts = self._stored([job_id])[0], self._executor.records.counts([job_id])[0]
         if stored is None or counts is None:
             raise NoSuchJobError(f"no such job: {job_id}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,7 @@ from .errors import QobjValidationError
 from .notes import notes_of
 
 _MEBIBYTE = 1024 * 1024
+_JOB_ID = re.compile(r"[\w.@+-]{1,100}")
 #: Messages sent to the broker in one go.
 _BATCH_MESSAGES = 500
 
@@ -69,6 +71,7 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
     Raises:
         QobjValidationError: if something cannot travel, or asks for more than the settings allow.
     """
+    check_job_id(job_id)
     limit = settings.max_payload_mb * _MEBIBYTE
     encoder = QobjEncoder(limit)
     seconds = _time_limit(submission.time_limit_seconds, settings)
@@ -94,6 +97,23 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
         notes=notes_of(qobjs),
     )
     return PreparedJob(record, encoder.payloads, metadata, tuple(shown(qobj) for qobj in qobjs))
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a job can have this id."""
+    return _JOB_ID.fullmatch(text) is not None
+
+
+def check_job_id(job_id: str) -> None:
+    """Refuses ids that could not be found again: they are part of the store's keys and of the task's ids.
+
+    Raises:
+        QobjValidationError: if it is one.
+    """
+    if not is_job_id(job_id):
+        raise QobjValidationError(
+            f"the job id {job_id[:40]!r} cannot be used: at most 100 letters, digits and any of _ . @ + - can"
+        )
 
 
 def _time_limit(asked: float | None, settings: Settings) -> float | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime
 import logging
+import threading
 import time
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from celery import Celery, states
@@ -20,6 +22,7 @@ from ..config.settings import Settings
 from ..config.store import BLOCK_SECONDS
 from ..config.urls import masked
 from .message import parse_task_id
+from .message import task_id as make_task_id
 from .records.states import TaskRecord, TaskState
 from .records.store import Records
 
@@ -71,7 +74,9 @@ class RecordBackend(BaseBackend):  # type: ignore[misc]
     def get_task_meta(self, task_id: str, cache: bool = True) -> dict[str, Any]:
         """State and result of a task as Celery's `AsyncResult` reads them."""
         place = parse_task_id(task_id)
-        record = TaskRecord() if place is None else self.records.task(*place)
+        return self._meta(task_id, TaskRecord() if place is None else self.records.task(*place))
+
+    def _meta(self, task_id: str, record: TaskRecord) -> dict[str, Any]:
         state = CELERY_STATES[record.state]
         result: Any = None
         if record.state.has_result:
@@ -118,6 +123,66 @@ class RecordBackend(BaseBackend):  # type: ignore[misc]
             if remaining <= 0 or place is None:
                 raise CeleryTimeoutError("The operation timed out.")
             cursor, _ = self.records.completions(place[0], cursor, remaining)
+
+    def get_many(
+        self,
+        task_ids: Iterable[str],
+        timeout: float | None = None,
+        interval: float = 0.5,
+        no_ack: bool = True,
+        on_message: Any = None,
+        on_interval: Any = None,
+        max_iterations: int | None = None,
+        READY_STATES: Collection[str] = states.READY_STATES,  # noqa: N803  (Celery's name)
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """State and result of many tasks as they end, woken by their jobs' completions; for `GroupResult`.
+
+        Raises:
+            celery.exceptions.TimeoutError: if not all end in time.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        waiting: dict[str, set[int]] = {}
+        strangers = 0
+        for task_id in set(task_ids):
+            place = parse_task_id(task_id)
+            if place is None:
+                strangers += 1
+            else:
+                waiting.setdefault(place[0], set()).add(place[1])
+        cursors = dict.fromkeys(waiting, "0")
+        looks, pause = 0, 0.0
+        while True:
+            found = False
+            for job_id in list(waiting):
+                cursors[job_id], new = self.records.completions(job_id, cursors[job_id], pause)
+                found = found or bool(new)
+                ended = [completion.index for completion in new if completion.index in waiting[job_id]]
+                for index, record in self.records.tasks(job_id, ended).items():
+                    waiting[job_id].discard(index)
+                    meta = self._meta(make_task_id(job_id, index), record)
+                    if on_message is not None:
+                        on_message(meta)
+                    yield meta["task_id"], meta
+                if not waiting[job_id]:
+                    del waiting[job_id]
+            if not waiting and not strangers:
+                return
+            pause = 0.0
+            if found:
+                continue
+            looks += 1
+            if max_iterations and looks >= max_iterations:
+                return
+            remaining = BLOCK_SECONDS if deadline is None else deadline - time.monotonic()
+            if remaining <= 0:
+                raise CeleryTimeoutError(f"Operation timed out ({timeout})")
+            if on_interval:
+                on_interval()
+            # Several jobs are waited for in turn, so none for long.
+            several = len(waiting) != 1 or on_interval is not None
+            pause = min(interval or BLOCK_SECONDS, remaining) if several else remaining
+            if not waiting:  # nobody will ever say that these have ended
+                threading.Event().wait(pause)
 
     def _forget(self, task_id: str) -> None:
         """Does nothing: records are deleted with their job."""

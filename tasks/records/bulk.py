@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
 
 from ...config.settings import Settings
 from ...config.store import store_errors
+from ..wire.results import join_parts
 from . import keys
-from .store import Records
+from .store import Completion, Records
 
 
 def read_records(
@@ -19,3 +21,44 @@ def read_records(
         for job_id in job_ids:
             pipe.hmget(keys.job(job_id), ["record", "metadata"])
         return [(record, metadata) for record, metadata in pipe.execute()]
+
+
+#: Values asked for in one read: enough to hide the round trip.
+_READ = 500
+
+
+def read_results(
+    records: Records, settings: Settings, job_id: str, completions: Mapping[int, Completion], most_bytes: int
+) -> Iterator[tuple[int, bytes | bytearray | memoryview | None]]:
+    """Reads the results of ended tasks, in order.
+
+    Args:
+        records: the job records.
+        settings: where the store is.
+        job_id: the job.
+        completions: how each wanted task ended.
+        most_bytes: about how much is held at a time, beside the one result that is handed out.
+
+    Yields:
+        Each task and the bytes of its result; None for one that has expired.
+    """
+    script = records.client.register_script((resources.files(__package__) / "lua" / "collect.lua").read_text())
+    wanted = [
+        (index, keys.result(job_id, index, ended.attempt, part))
+        for index, ended in completions.items()
+        for part in range(ended.parts)
+    ]
+    pieces: list[bytes | None] = []
+    position = 0
+    while position < len(wanted):
+        some = wanted[position : position + _READ]
+        with store_errors(settings):
+            values: list[bytes | None] = script(keys=[key for _, key in some], args=[most_bytes])
+        position += len(values)
+        for (index, _), value in zip(some, values, strict=False):
+            pieces.append(value)
+            if len(pieces) == completions[index].parts:
+                whole = [piece for piece in pieces if piece is not None]
+                yield index, join_parts(whole) if len(whole) == len(pieces) else None
+                pieces = []
+        values.clear()
