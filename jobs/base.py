@@ -81,11 +81,10 @@ class BaseJob(JobV1, ABC):  # type: ignore[misc]
 
         Raises:
             JobTimeoutError: if the job does not reach a final state before the timeout; the job runs on.
-            UnavailableError: if the store does not answer the first query, is away when the time is up, or for two
-                minutes without a timeout.
+            UnavailableError: if the store is away when the time is up, or for two minutes without a timeout.
         """
         deadline = Deadline.after(timeout)
-        status = self.status()
+        status = through_outages(self.status, deadline, self.job_id())
         while status not in JOB_FINAL_STATES:
             if deadline.passed:
                 raise JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; it runs on")

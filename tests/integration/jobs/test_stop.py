@@ -69,7 +69,7 @@ def computing():
 
 
 def test_promise_4_cancel_means_stopped_and_the_slot_works_again(backend):
-    for _ in range(3):
+    for _ in range(10):
         job = backend.run([endless(), bell(), endless("other"), bell()], shots=1)
         wait_until_running(job)
         job.cancel()
