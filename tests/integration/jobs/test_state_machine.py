@@ -237,9 +237,8 @@ class JobLife(RuleBasedStateMachine):
         without = [task for task in job.tasks if not task.state.has_result]
         if without:
             cancelled = without[0].state is TaskState.CANCELLED
-            with pytest.raises(
-                JobCancelledError if cancelled else JobError, match="" if cancelled else without[0].reason
-            ):
+            kind, text = (JobCancelledError, "was cancelled") if cancelled else (JobError, without[0].reason)
+            with pytest.raises(kind, match=text):
                 handle.result(timeout=0)
             return
         result = handle.result(timeout=0)
