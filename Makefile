@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 .DELETE_ON_ERROR:
-.PHONY: env demo test test-unit test-integration fidelity chaos check format bench help clean
+.PHONY: env demo test test-unit test-integration test-rabbitmq fidelity chaos check format bench help clean
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -23,6 +23,9 @@ test-unit: $(VENV)/.test ## The tests without servers; seconds.
 
 test-integration: $(VENV)/.test ## The tests with real servers, workers and Aer.
 	$(BIN)/python -m pytest tests/integration -q
+
+test-rabbitmq: $(VENV)/.test ## The tests that need a RabbitMQ server at 127.0.0.1:5672 (or RABBITMQ_URL).
+	$(BIN)/python -m pytest tests/rabbitmq -q
 
 fidelity: $(VENV)/.test ## Compare drawn jobs with local Aer: make fidelity CASES=20000 [SEED=7].
 	FIDELITY_CASES=$(or $(CASES),500) FIDELITY_SEED=$(or $(SEED),$(shell date +%s)) \

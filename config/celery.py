@@ -13,6 +13,7 @@ from .errors import SettingsError
 from .queues import queues
 from .settings import Settings
 from .store import BLOCK_SECONDS
+from .urls import is_rabbitmq
 
 #: The result backend, named and not imported: it reads the job records, and those belong to the layer above.
 RESULT_BACKEND = "aerq.tasks.backend:RecordBackend"
@@ -86,18 +87,11 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         # A broker that refuses one command, for it is full or a queue is being moved, is no reason to end a worker.
         "broker_channel_error_retry": True,
-        "broker_transport_options": {
-            # Every process that touches the broker sweeps with its own value, so all must have the same.
-            "visibility_timeout": settings.visibility_timeout_seconds,
-            # A dead worker's tasks are looked for every 10 s, not every 100 s.
-            "unacked_restore_interval": 10,
-            "unacked_restore_throttle": 1,
-            "socket_timeout": BLOCK_SECONDS + max(settings.connect_timeout_seconds, 1.0),
-            "socket_connect_timeout": settings.connect_timeout_seconds,
-            # A dead peer is noticed without a word from it.
-            "socket_keepalive": True,
-            "health_check_interval": 30,
-        },
+        "broker_transport_options": _transport_options(settings),
+        # A worker whose host vanished is noticed by RabbitMQ, and its tasks given to others, after two of these.
+        "broker_heartbeat": 10,
+        # Celery sees a quorum queue and makes queues for tasks with a time to start at, of which we have none.
+        "broker_native_delayed_delivery_queue_type": "classic",
         # When the connection drops, the broker gives our unacknowledged tasks to others. What runs here runs on: if
         # it ends first, its result stands; if a newer attempt was started, its late result is fenced off.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
@@ -109,4 +103,22 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_enable_remote_control": True,
         "enable_utc": True,
         "timezone": "UTC",
+    }
+
+
+def _transport_options(settings: Settings) -> dict[str, Any]:
+    """What kombu tells the broker's client; RabbitMQ's needs to be told nothing."""
+    if is_rabbitmq(settings.broker_url):
+        return {}
+    return {
+        # Every process that touches the broker sweeps with its own value, so all must have the same.
+        "visibility_timeout": settings.visibility_timeout_seconds,
+        # A dead worker's tasks are looked for every 10 s, not every 100 s.
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": BLOCK_SECONDS + max(settings.connect_timeout_seconds, 1.0),
+        "socket_connect_timeout": settings.connect_timeout_seconds,
+        # A dead peer is noticed without a word from it.
+        "socket_keepalive": True,
+        "health_check_interval": 30,
     }

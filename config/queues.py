@@ -5,6 +5,7 @@ from __future__ import annotations
 from kombu import Queue
 
 from .settings import Settings
+from .urls import is_rabbitmq
 
 #: Runs experiments with Aer.
 RUN_EXPERIMENTS = "aerq.run_experiments"
@@ -13,7 +14,21 @@ RUN_BASIC = "aerq.run_basic"
 #: The control command that kills what runs of a cancelled job.
 CANCEL_COMMAND = "aerq_cancel"
 
+#: RabbitMQ takes a message from a worker that has not acknowledged it for so long, 30 minutes if nothing is said, and
+#: an experiment is acknowledged when it has ended. Releases before 3.12 do not read this from the queue.
+_CONSUMER_TIMEOUT_MS = 30 * 24 * 3600 * 1000
+
+#: More often than any task is delivered: a task that kills its slot is given up by its record, which says why.
+_DELIVERIES = 1_000_000
+
 
 def queues(settings: Settings) -> list[Queue]:
     """The queues that a worker reads."""
-    return [Queue(settings.queue)]
+    return [Queue(settings.queue, queue_arguments=_arguments(settings))]
+
+
+def _arguments(settings: Settings) -> dict[str, str | int] | None:
+    if not is_rabbitmq(settings.broker_url):
+        return None
+    # What a quorum queue has confirmed is on disk, and on more than one node where there are several.
+    return {"x-queue-type": "quorum", "x-delivery-limit": _DELIVERIES, "x-consumer-timeout": _CONSUMER_TIMEOUT_MS}

@@ -59,6 +59,11 @@ def store_url_of_broker(url: str) -> str | None:
     return None
 
 
+def is_rabbitmq(url: str | None) -> bool:
+    """Whether a broker's URL names a RabbitMQ server."""
+    return (url or "").startswith(("amqp://", "amqps://"))
+
+
 def _checked(url: str, schemes: tuple[str, ...], names: str) -> str:
     scheme, separator, rest = url.strip().partition("://")
     scheme = _REDIS_NAME.get(scheme.lower(), scheme.lower())

@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import Celery
 
-from ..config.broker import broker_errors
+from ..config.broker import publishing
 from ..config.queues import RUN_BASIC, RUN_EXPERIMENTS
 from ..config.settings import Settings
 from ..tasks.qobj import Qobj, QobjExperiment
@@ -23,8 +23,6 @@ from .notes import notes_of
 
 _MEBIBYTE = 1024 * 1024
 _JOB_ID = re.compile(r"[\w.@+-]{1,100}")
-#: Messages sent to the broker in one go.
-_BATCH_MESSAGES = 500
 
 
 @dataclass(frozen=True)
@@ -139,11 +137,7 @@ def publish_job(job: PreparedJob, app: Celery, settings: Settings) -> None:
         UnavailableError: if the broker does not answer or is full.
     """
     name = RUN_EXPERIMENTS if job.record.kind == "aer" else RUN_BASIC
-    with (
-        broker_errors(settings),
-        app.producer_or_acquire() as producer,
-        producer.batch(max_size=_BATCH_MESSAGES),
-    ):
+    with publishing(app, settings) as producer:
         for message, text in zip(job.record.messages, job.shown, strict=True):
             app.send_task(
                 name,

@@ -3,7 +3,7 @@
 import pytest
 
 from aerq.config import Settings, SettingsError
-from aerq.config.celery import create_app
+from aerq.config.celery import configuration, create_app
 
 SETTINGS = Settings(broker_url="redis://:hidden@127.0.0.1:1/0", queue="mine")
 
@@ -27,3 +27,18 @@ def test_a_variable_that_would_overrule_the_broker_is_refused(monkeypatch, name)
 def test_no_broker_is_a_sentence():
     with pytest.raises(SettingsError, match="no broker is set"):
         create_app(Settings())
+
+
+class TestRabbitMQ:
+    SETTINGS = Settings(broker_url="amqp://guest:guest@localhost//", store_url="redis://localhost/0")
+
+    def test_has_a_quorum_queue_that_waits_for_long_experiments(self):
+        (queue,) = configuration(self.SETTINGS)["task_queues"]
+        assert queue.queue_arguments["x-queue-type"] == "quorum"
+        assert queue.queue_arguments["x-consumer-timeout"] > 7 * 24 * 3600 * 1000
+
+    def test_is_not_told_what_redis_is_told(self):
+        assert configuration(self.SETTINGS)["broker_transport_options"] == {}
+        redis = configuration(Settings(broker_url="redis://localhost/0"))
+        assert redis["broker_transport_options"]["visibility_timeout"] == 3600
+        assert redis["task_queues"][0].queue_arguments is None
