@@ -20,8 +20,7 @@ class _NoCluster(SharedCluster):
     def settings(self, wished: Settings) -> Settings:
         """Refuses to start one."""
         raise InputError(
-            "no broker is set and no `aerq up` runs, so there is no place where jobs are kept; set AERQ_BROKER_URL, "
-            "or start `aerq up`"
+            "no broker is set and no `aerq up` runs; set AERQ_BROKER_URL, or start a cluster with `aerq up`"
         )
 
 

@@ -89,7 +89,7 @@ class Collection:
         metrics = self.job.metrics()
         seconds = max(0.0, (metrics["finished"] or metrics["submitted"]) - metrics["submitted"])
         return RunReport(
-            job_id=metrics["job_id"],
+            job_id=self.job.job_id(),
             status="ERROR" if any(circuit.counts is None for circuit in circuits) else "DONE",
             seed=self.record.messages[self.tasks[0]].seed,
             seconds=seconds,

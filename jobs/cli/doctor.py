@@ -142,7 +142,9 @@ def _workers(settings: Settings, workers: list[WorkerRecord]) -> Iterator[Findin
             "workers", False, f"none reads the queue {settings.queue!r}", "start one for this broker: aerq worker"
         )
     for worker in serving:
-        found = f"{worker.name}: {worker.slots} slots of {worker.threads} threads and {worker.memory_mb} MiB"
+        slots = "1 slot" if worker.slots == 1 else f"{worker.slots} slots"
+        threads = "1 thread" if worker.threads == 1 else f"{worker.threads} threads"
+        found = f"{worker.name}: {slots} of {threads} and {worker.memory_mb} MiB"
         yield Finding("workers", True, found)
 
 

@@ -10,6 +10,7 @@ import click
 
 from ...config.flower import flower_options
 from ...config.settings import Settings
+from .cluster import running_settings
 from .environment import settings_help
 
 
@@ -20,13 +21,11 @@ from .environment import settings_help
 def worker(slots: int | None, name: str | None, celery_options: tuple[str, ...]) -> None:
     """Start a worker in the foreground.
 
-    Broker and store come from AERQ_BROKER_URL and AERQ_STORE_URL. Everything after -- goes to Celery; the same as
-    `celery -A aerq.tasks worker`. SIGTERM or Ctrl-C waits for running experiments to end; a second Ctrl-C stops at
-    once.
+    Broker and store come from AERQ_BROKER_URL and AERQ_STORE_URL; without them it joins a running `aerq up`.
+    Everything after -- goes to Celery; the same as `celery -A aerq.tasks worker`. SIGTERM or Ctrl-C waits for running
+    experiments to end; a second Ctrl-C stops at once.
     """
-    settings = Settings.from_environment()
-    settings.require_broker_url()
-    settings.require_store_url()
+    settings = _settings()
     command = [
         *_celery(),
         "worker",
@@ -60,8 +59,7 @@ def flower(port: int | None, address: str, celery_options: tuple[str, ...]) -> N
 
     The login is FLOWER_BASIC_AUTH=user:password from the environment; without one, a password is made and shown once.
     """
-    settings = Settings.from_environment()
-    settings.require_broker_url()
+    settings = _settings()
     environment = flower_environment()
     user, _, password = environment["FLOWER_BASIC_AUTH"].partition(":")
     if "FLOWER_BASIC_AUTH" not in os.environ:
@@ -73,6 +71,14 @@ def flower(port: int | None, address: str, celery_options: tuple[str, ...]) -> N
 def flower_environment() -> dict[str, str]:
     """Flower's variables: the login that is set, or one with a new password."""
     return {"FLOWER_BASIC_AUTH": os.environ.get("FLOWER_BASIC_AUTH") or f"aerq:{secrets.token_urlsafe(12)}"}
+
+
+def _settings() -> Settings:
+    """The settings of the broker that is set or of a running `aerq up`, also in the environment that Celery gets."""
+    settings = running_settings()
+    settings.require_store_url()
+    os.environ.update(settings.to_environment())
+    return settings
 
 
 def _celery() -> list[str]:

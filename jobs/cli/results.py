@@ -86,7 +86,7 @@ def _refuse_unfinished(job: Any) -> None:
     Raises:
         RunTimeoutError: then.
     """
-    summary = JobSummary.of_metrics(job.metrics(), job.job_tags)
+    summary = JobSummary.of_metrics(job.job_id(), job.metrics(), job.job_tags)
     if summary.ended < summary.tasks:
         tasks = "task has" if summary.tasks == 1 else "tasks have"
         raise RunTimeoutError(

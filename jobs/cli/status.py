@@ -39,7 +39,7 @@ def status(job_id: str, log: bool, as_json: bool) -> None:
 
     job = find_job(job_id)
     metrics = job.metrics()
-    summary = JobSummary.of_metrics(metrics, job.job_tags)
+    summary = JobSummary.of_metrics(job.job_id(), metrics, job.job_tags)
     tasks = metrics.get("tasks", [metrics])
     document = {
         **summary.to_dict(),

@@ -65,13 +65,13 @@ class JobSummary:
         )
 
     @classmethod
-    def of_metrics(cls, metrics: dict[str, Any], tags: Sequence[str]) -> JobSummary:
-        """The summary of a job, or of one task of it, from its metrics."""
+    def of_metrics(cls, job_id: str, metrics: dict[str, Any], tags: Sequence[str]) -> JobSummary:
+        """The summary of a job, or of one task of it, from its metrics; the id is the one that the user knows."""
         states = [task["state"] for task in metrics.get("tasks", [metrics])]
         number = {state: states.count(state) for state in ("running", "done", "marked", "failed", "cancelled")}
         created, started, finished = metrics["submitted"], metrics["started"], metrics["finished"]
         counts = JobCounts(tasks=len(states), created=created, started=started, finished=finished, **number)
-        return cls.of_counts(metrics["job_id"], tags, counts)
+        return cls.of_counts(job_id, tags, counts)
 
     @property
     def ended(self) -> int:

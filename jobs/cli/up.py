@@ -11,9 +11,10 @@ import click
 
 from ...config.errors import ClusterError
 from ...config.local.cluster import LocalCluster
-from ...config.local.discovery import announce
+from ...config.local.discovery import announce, find_running
 from ...config.settings import Settings
 from .environment import settings_help
+from .failures import InputError
 
 #: How often the cluster is looked at, in seconds.
 _LOOK_SECONDS = 1.0
@@ -30,6 +31,8 @@ def up(workers: int | None, flower: bool, flower_port: int | None) -> None:
     user finds it, unless AERQ_BROKER_URL says otherwise. The server keeps nothing on disk: jobs end with it.
     """
     settings = Settings.from_environment()
+    if find_running() is not None:
+        raise InputError("another `aerq up` of this user runs on this machine; use it, or end it first")
     if flower_port is not None:
         settings = settings.evolve(flower_port=flower_port)
     with interrupts() as interrupted, LocalCluster(workers, settings=settings, flower=flower) as cluster:

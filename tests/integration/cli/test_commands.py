@@ -107,6 +107,11 @@ def test_up_is_found_by_doctor_and_run_and_leaves_nothing(tmp_path: Path):
             "clock",
         }
         assert findings[0]["found"] == "from a running `aerq up`"
+        code, _, err = run(tmp_path, "up", "--no-flower")
+        assert (code, err) == (
+            2,
+            "aerq: another `aerq up` of this user runs on this machine; use it, or end it first\n",
+        )
         code, out, err = run(tmp_path, "run", "bell.qasm", "--shots", "50", "--seed", "1")
         assert code == 0, err
         assert sum(json.loads(out)["circuits"][0]["counts"].values()) == 50

@@ -110,7 +110,7 @@ def test_submit_tonight_and_collect_tomorrow(environment, bell, tmp_path):
     assert [f"{job_id}.1 ('bell', 500 shots)" in line for line in one["log"]] == [False, True, True]
     assert (one["job_id"], one["tasks"]) == (f"{job_id}.1", 1)
 
-    listed = json.loads(aerq(environment, "jobs", "--tag", tag).stdout)
+    listed = json.loads(inside(environment, "jobs", "--tag", tag).stdout)
     assert [entry["job_id"] for entry in listed] == [job_id]
     # the job's own times are kept to fewer digits than its tasks'
     times = {key: pytest.approx(status[key], abs=0.001) for key in ("submitted", "started", "finished")}
@@ -129,12 +129,15 @@ def test_submit_tonight_and_collect_tomorrow(environment, bell, tmp_path):
 
 
 def test_submit_says_more_in_json(environment, bell):
-    document = json.loads(aerq(environment, "submit", bell, "--json", "--tag", "a", "--tag", "b").stdout)
+    document = json.loads(inside(environment, "submit", bell, "--json", "--tag", "a", "--tag", "b").stdout)
     assert document["circuits"] == ["bell"]
     assert document["tags"] == ["a", "b"]
     assert document["shots"] == 1024
-    result = json.loads(aerq(environment, "result", document["job_id"], "--timeout", "30").stdout)
+    result = json.loads(inside(environment, "result", document["job_id"], "--timeout", "30").stdout)
     assert result["seed"] == document["seed"]
+    # a job of one task goes by the id that the submit has printed
+    status = json.loads(inside(environment, "status", document["job_id"]).stdout)
+    assert result["job_id"] == status["job_id"] == document["job_id"]
 
 
 def test_a_job_that_runs_is_waited_for_in_vain_and_cancelled(environment, cluster, endless):

@@ -21,7 +21,7 @@ def test_help_lists_the_commands_without_importing_one(monkeypatch: pytest.Monke
         assert lazy.summary in " ".join(result.stdout.split())
 
 
-@pytest.mark.parametrize("name", ["run", "completion"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_a_help(name: str) -> None:
     assert run(cli, [name, "--help"]).stdout.startswith(f"Usage: aerq {name} ")
 
@@ -46,6 +46,7 @@ def test_completion_knows_commands_and_options() -> None:
     ("args", "said"),
     [
         (["rnu"], "aerq: No such command 'rnu'"),
+        (["statsu"], "aerq: No such command 'statsu' (did you mean 'status'?); see `aerq --help`"),
         (["--nope"], "aerq: No such option '--nope'"),
         (["run"], "aerq: Missing argument 'FILES...'; see `aerq run --help`"),
         (["completion", "csh"], "aerq: Invalid value for '{bash|zsh|fish}': 'csh' is not one of"),
