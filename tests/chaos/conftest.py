@@ -67,7 +67,7 @@ def far_ledger(request, cluster):
 
 
 def keep(request, ledger):
-    row = request.node.name.replace(f"{request.getfixturevalue('seed')}", "").replace("[]", "").replace("-]", "]")
+    row = request.node.name.replace(f"{request.getfixturevalue('seed')}", "").replace("[]", "").replace("[-", "[")
     request.config.stash[TALLIES][row].append(ledger.tally)
 
 

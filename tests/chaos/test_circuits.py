@@ -20,7 +20,7 @@ def test_a_slot_takes_all_memory(cluster, ledger, seed):
     worker, *_ = cluster.start(workers=1, slots=3)
     before = worker.slots()
     ledger.submit(*background(seed))
-    [job] = ledger.run(fated("allocate"))
+    job = ledger.submit_apart(fated("allocate"))
     assert "MiB" in assert_given_up(cluster, job, "allocate-0")
     ledger.settle()
     victims = {run.pid for run in cluster.diary.runs() if run.name == "allocate-0"}
@@ -30,7 +30,7 @@ def test_a_slot_takes_all_memory(cluster, ledger, seed):
 
 def test_poison_among_good_circuits(cluster, ledger, seed):
     cluster.start()
-    jobs = {name: ledger.run(fated(name))[0] for name in ("abort", "segfault", "allocate")}
+    jobs = {name: ledger.submit_apart(fated(name)) for name in ("abort", "segfault", "allocate")}
     ledger.submit(*background(seed))
     for name, job in jobs.items():
         assert_given_up(cluster, job, f"{name}-0")

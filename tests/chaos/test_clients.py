@@ -1,13 +1,35 @@
-"""Clients that die while they submit: the job is whole, or it is not there."""
+"""Clients that die while they submit, and clients that cancel while workers die."""
 
 import random
 import sys
+import time
+from collections import Counter
 
-from rig.load import background
+from rig.load import Part, background
 from rig.processes import Child
 from rig.waiting import rest, until
 
 from aerq.jobs import AerqProvider
+
+#: A slot that was allowed to start may write that into the diary a moment after the cancel.
+GRACE_SECONDS = 2.0
+
+
+def test_cancelled_stays_cancelled_while_workers_die(cluster, ledger, seed):
+    cluster.start()
+    job = ledger.submit_apart(Part("slow", 40, 100, seed).circuits())
+    ledger.submit(*background(seed))
+    run = cluster.in_kernel("slow")
+    job.cancel()
+    at = time.monotonic()
+    cluster.owner(run).kill()
+    cluster.start(workers=1)
+    ledger.settle()
+    late = [run for run in cluster.diary.runs() if run.job == job.job_id() and run.began > at + GRACE_SECONDS]
+    assert not late, "it started after it was cancelled"
+    ends = Counter(line.index for line in ledger.completions(job.job_id()))
+    assert ends == dict.fromkeys(range(40), 1)
+    assert {status.name for status in job.statuses()} <= {"DONE", "CANCELLED"}
 
 
 def test_clients_are_killed_while_they_submit(cluster, ledger, seed):

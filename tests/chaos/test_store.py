@@ -40,26 +40,28 @@ def test_the_store_stands_still(cluster, ledger, seed):
     ledger.settle()
 
 
-@pytest.mark.parametrize("fault", ["cut", "stall"])
-def test_a_worker_loses_the_store(cluster, ledger, seed, fault):
+#: With an even number of repetitions both have come equally often, and CI has one of each.
+FAULTS = ("cut", "stall")
+
+
+def test_a_worker_loses_the_store(cluster, ledger, seed):
     proxy = cluster.proxy()
     cluster.start(workers=1)
     cut_off = cluster.start(workers=1, url=proxy.url)
     ledger.submit(Part("long", 2, 100, seed))
     under_way(cluster, ledger, seed)
     cluster.in_kernel("", cut_off)
-    getattr(proxy, fault)()
+    getattr(proxy, FAULTS[seed % 2])()
     rest(SPANS.away_seconds)
     proxy.restore()
     ledger.settle()
 
 
-@pytest.mark.parametrize("fault", ["cut", "stall"])
-def test_a_client_loses_the_store(cluster, seed, fault, far_ledger):
+def test_a_client_loses_the_store(cluster, seed, far_ledger):
     proxy, ledger = far_ledger
     cluster.start()
     under_way(cluster, ledger, seed)
-    getattr(proxy, fault)()
+    getattr(proxy, FAULTS[(seed + 1) % 2])()
     rest(SPANS.away_seconds)
     proxy.restore()
     ledger.settle()

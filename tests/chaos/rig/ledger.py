@@ -88,9 +88,9 @@ class Ledger:
         self._local.ask(part)
         self._entries.append(Entry(part, job, self._waiting.submit(job.result, DEADLINE)))
 
-    def run(self, circuits):
-        """Submits circuits that are to fail, one job for each."""
-        return [self._backend.run(circuit, shots=10, seed_simulator=1) for circuit in circuits]
+    def submit_apart(self, circuits):
+        """Submits a job that is not to end as local Aer would end it, so `settle` does not look at it."""
+        return self._backend.run(circuits, shots=10, seed_simulator=1)
 
     def expect_again(self, killed, seconds):
         """Waits until each of these runs was begun anew, by the time it was killed at."""

@@ -102,6 +102,6 @@ KINDS = {"tiny": tiny, "slow": slow, "noisy": noisy, "long": long, "held": tiny}
 NOISY = {"slow", "noisy", "long"}
 
 
-def fated(fate, experiments=1):
-    """Circuits that end their process in a way that `watched.FATES` knows."""
-    return [tiny(f"{fate}-{index}", random.Random(index)) for index in range(experiments)]
+def fated(fate):
+    """A circuit that ends its process in a way that `watched.FATES` knows."""
+    return tiny(f"{fate}-0", random.Random(fate))
