@@ -19,10 +19,10 @@ def test_cancelled_stays_cancelled_while_workers_die(cluster, ledger, seed):
     cluster.start()
     job = ledger.submit_apart(Part("slow", 40, 100, seed).circuits())
     ledger.submit(*background(seed))
-    run = cluster.in_kernel("slow")
+    worker = cluster.owner(cluster.stop_in_kernel("slow"))
     job.cancel()
     at = time.monotonic()
-    cluster.owner(run).kill()
+    worker.kill()
     cluster.start(workers=1)
     ledger.settle()
     late = [run for run in cluster.diary.runs() if run.job == job.job_id() and run.began > at + GRACE_SECONDS]
@@ -38,12 +38,14 @@ def test_clients_are_killed_while_they_submit(cluster, ledger, seed):
     provider = AerqProvider(cluster.settings())
     known = {job.job_id() for job in provider.jobs(limit=None)}
     part = next(part for part in background(seed) if part.kind == "noisy")
-    for number in range(4):
+    clients = {}
+    for number in range(3):
         marker = cluster.folder / f"submits-{number}"
         command = [sys.executable, "-P", "-m", "rig.client", cluster.store.url, str(seed), str(marker)]
-        client = Child(command, cluster.folder / "client.log")
+        clients[marker] = Child(command, cluster.folder / f"client-{number}.log")
+    for marker, client in clients.items():
         until("the client submits", marker.exists)
-        rest(random.Random(f"{seed} {number}").uniform(0, 0.15))
+        rest(random.Random(f"{seed} {marker.name}").uniform(0, 0.1))
         client.kill()
     for job in provider.jobs(limit=None):
         if job.job_id() not in known:

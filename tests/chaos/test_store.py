@@ -6,11 +6,10 @@ from rig.spans import SPANS
 from rig.waiting import rest, until
 
 
-def under_way(cluster, ledger, seed):
-    """The load, with a part of it done and a kernel at work."""
+def under_way(ledger, seed):
+    """The load, with a part of it done."""
     ledger.submit(*background(seed))
     until("the first tasks have ended", lambda: ledger.ended > 10)
-    cluster.in_kernel("")
 
 
 def expect_progress(ledger):
@@ -22,7 +21,7 @@ def expect_progress(ledger):
 @pytest.mark.parametrize("fault", ["stop", "kill"])
 def test_the_store_is_restarted(cluster, ledger, seed, fault):
     cluster.start()
-    under_way(cluster, ledger, seed)
+    under_way(ledger, seed)
     rest(1.5)  # longer than `everysec` may hold back what was acknowledged
     getattr(cluster.store, fault)()
     cluster.store.start()
@@ -32,7 +31,7 @@ def test_the_store_is_restarted(cluster, ledger, seed, fault):
 
 def test_the_store_stands_still(cluster, ledger, seed):
     cluster.start()
-    under_way(cluster, ledger, seed)
+    under_way(ledger, seed)
     cluster.store.child.pause()
     rest(SPANS.away_seconds)
     cluster.store.child.go_on()
@@ -47,10 +46,9 @@ FAULTS = ("cut", "stall")
 def test_a_worker_loses_the_store(cluster, ledger, seed):
     proxy = cluster.proxy()
     cluster.start(workers=1)
-    cut_off = cluster.start(workers=1, url=proxy.url)
+    cluster.start(workers=1, url=proxy.url)
     ledger.submit(Part("long", 2, 100, seed))
-    under_way(cluster, ledger, seed)
-    cluster.in_kernel("", cut_off)
+    under_way(ledger, seed)
     getattr(proxy, FAULTS[seed % 2])()
     rest(SPANS.away_seconds)
     proxy.restore()
@@ -60,7 +58,7 @@ def test_a_worker_loses_the_store(cluster, ledger, seed):
 def test_a_client_loses_the_store(cluster, seed, far_ledger):
     proxy, ledger = far_ledger
     cluster.start()
-    under_way(cluster, ledger, seed)
+    under_way(ledger, seed)
     getattr(proxy, FAULTS[(seed + 1) % 2])()
     rest(SPANS.away_seconds)
     proxy.restore()

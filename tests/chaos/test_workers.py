@@ -16,10 +16,9 @@ def test_slots_are_killed_in_mid_kernel(cluster, ledger, seed):
     ledger.submit(*background(seed))
     killed = {}
     while len(killed) < 3:
-        run = cluster.in_kernel("slow")
+        run = cluster.stop_in_kernel("slow", but=[run.place for run in killed])
         os.kill(run.pid, signal.SIGKILL)
         killed[run] = time.monotonic()
-        until("the slot is gone", lambda pid=run.pid: not psutil.pid_exists(pid))
     ledger.expect_again(killed, SPANS.slot_seconds)
     ledger.settle()
 
@@ -27,32 +26,32 @@ def test_slots_are_killed_in_mid_kernel(cluster, ledger, seed):
 def test_a_worker_is_killed(cluster, ledger, seed):
     cluster.start()
     ledger.submit(*background(seed))
-    run = cluster.in_kernel("slow")
+    run = cluster.stop_in_kernel("slow")
     worker = cluster.owner(run)
     slots = worker.slots()
     worker.kill()
     at = time.monotonic()
     until("its slots are gone", lambda: not any(map(psutil.pid_exists, slots)), 30)
-    if cluster.diary.by_place()[run.place][0].ended is None:
-        ledger.expect_again({run: at}, SPANS.worker_seconds)
+    ledger.expect_again({run: at}, SPANS.worker_seconds)
     ledger.settle()
 
 
 def test_every_worker_is_asked_to_end_in_turn(cluster, ledger, seed):
-    cluster.start()
-    ledger.submit(Part("tiny", SPANS.queued, 100, seed), *background(seed))
+    cluster.start(workers=3)
+    ledger.submit(*background(seed), Part("tiny", SPANS.queued, 100, seed))
+    until("the first tasks have ended", lambda: ledger.ended > 3)
     for worker in list(cluster.workers):
-        cluster.in_kernel("", [worker])
         worker.terminate()
-        cluster.start(workers=1)
-        worker.await_end(60)
+        cluster.launch(workers=1)
+        worker.await_end()
     ledger.settle()
     assert ledger.tally.extra == 0, "an operator's restart costs no attempt"
 
 
 def test_workers_are_killed_every_second(cluster, ledger, seed):
     cluster.start()
-    ledger.submit(Part("tiny", SPANS.tiny, 100, seed), *background(seed))
+    # a task that runs for long would be killed often enough to be given up
+    ledger.submit(Part("tiny", SPANS.tiny, 100, seed))
     dice, tasks = random.Random(seed), ledger.tasks
     kills = 0
     while ledger.ended < tasks and kills < SPANS.kills:
@@ -69,8 +68,8 @@ def test_workers_are_killed_every_second(cluster, ledger, seed):
 
 def test_a_worker_stands_still_for_longer_than_its_lease(cluster, ledger, seed):
     cluster.start()
-    ledger.submit(Part("long", 1, 100, seed), *background(seed))
-    run = cluster.in_kernel("long")
+    ledger.submit(Part("long", 1, 200, seed), *background(seed))
+    run = cluster.stop_in_kernel("long")
     worker = cluster.owner(run)
     worker.child.pause()
     at = time.monotonic()

@@ -3,6 +3,8 @@
 import contextlib
 import itertools
 
+import psutil
+
 from aerq.config import Settings
 
 from .diary import Diary
@@ -74,15 +76,27 @@ class Cluster:
         """The worker whose slot runs it."""
         return next((worker for worker in self.living() if run.pid in worker.slots()), None)
 
-    def in_kernel(self, prefix, workers=None):
-        """A run in mid-kernel of a circuit whose name begins so, on one of these workers."""
+    def in_kernel(self, prefix, but=()):
+        """A run in mid-kernel of a circuit whose name begins so, and of none of these tasks."""
 
         def look():
-            slots = {pid for worker in workers or self.living() for pid in worker.slots()}
+            slots = {pid for worker in self.living() for pid in worker.slots()}
             runs = self.diary.in_kernel(prefix, slots)
-            return runs[0] if runs else None
+            return next((run for run in runs if run.place not in but), None)
 
         return until(f"a slot is in a kernel of {prefix!r}", look)
+
+    def stop_in_kernel(self, prefix, but=()):
+        """Stops a slot where it is, in mid-kernel for sure."""
+        while True:
+            run = self.in_kernel(prefix, but)
+            with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+                slot = psutil.Process(run.pid)
+                slot.suspend()
+                until("the slot has stopped", lambda slot=slot: slot.status() == psutil.STATUS_STOPPED)
+                if run in self.diary.in_kernel(prefix, {run.pid}):
+                    return run
+                slot.resume()
 
     def logs(self):
         """The last lines of every log."""

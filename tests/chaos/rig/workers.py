@@ -74,8 +74,8 @@ class Worker:
         """Asks it to end, as Kubernetes and an operator do."""
         self.child.signal(signal.SIGTERM)
 
-    def await_end(self, seconds):
-        until(f"worker {self.name} has ended", lambda: not self.child.alive, seconds)
+    def await_end(self):
+        until(f"worker {self.name} has ended", lambda: not self.child.alive)
 
     def end(self):
         if self._ready is not None:
