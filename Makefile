@@ -32,7 +32,7 @@ fidelity: $(VENV)/.test ## Compare drawn jobs with local Aer: make fidelity CASE
 	  $(BIN)/python -m pytest tests/fidelity -q -s -k "generated or seed"
 
 chaos: $(VENV)/.test ## Kill processes, servers and connections under load: make chaos [REPEAT=20] [FULL=1] [ROW=store].
-	CHAOS_REPEAT=$(REPEAT) CHAOS_FULL=$(FULL) $(BIN)/python -m pytest tests/chaos -q $(if $(ROW),-k $(ROW))
+	CHAOS_REPEAT=$(REPEAT) CHAOS_FULL=$(FULL) $(BIN)/python -m pytest tests/chaos -n 2 -q $(if $(ROW),-k $(ROW))
 
 check: $(VENV)/.test links ## Format, lint, types, direction of the layers.
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 import sys
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,6 @@ from rig.cluster import Cluster
 from rig.ledger import Tally
 from rig.local import LocalAer
 from rig.spans import DEADLINE, REPEAT
-
-TALLIES = pytest.StashKey[dict]()
-
-
-def pytest_configure(config):
-    config.stash[TALLIES] = defaultdict(list)
 
 
 def pytest_generate_tests(metafunc):
@@ -67,8 +62,9 @@ def far_ledger(request, cluster):
 
 
 def keep(request, ledger):
-    row = request.node.name.replace(f"{request.getfixturevalue('seed')}", "").replace("[]", "").replace("[-", "[")
-    request.config.stash[TALLIES][row].append(ledger.tally)
+    """Gives the sums to the row's report, which reaches the summary from whichever process ran the row."""
+    row = request.node.name.replace(str(request.getfixturevalue("seed")), "").replace("[]", "").replace("[-", "[")
+    request.node.user_properties.append((row, asdict(ledger.tally)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -80,9 +76,14 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-def pytest_terminal_summary(terminalreporter, config):
+def pytest_terminal_summary(terminalreporter):
     """One line for each row: how often it ran, and the sums of all its ledgers."""
-    for row, tallies in config.stash[TALLIES].items():
+    rows = defaultdict(list)
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if getattr(report, "when", "") == "teardown":
+            for row, values in report.user_properties:
+                rows[row].append(Tally(**values))
+    for row, tallies in sorted(rows.items()):
         total = Tally()
         for tally in tallies:
             total += tally

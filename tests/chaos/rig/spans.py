@@ -43,7 +43,7 @@ SHORT = Spans(
     away_seconds=9.0,
     held_seconds=16.0,
     queued=500,
-    tiny=500,
+    tiny=800,
     kills=8,
     # a machine that does other things beside is not measured
     slot_seconds=60.0,
