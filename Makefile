@@ -50,8 +50,12 @@ env: .env ## Write .env with new passwords for docker-compose.
 	@umask 077; $(PYTHON) -c 'import re, secrets; print(re.sub(r"(?m)^(\w+_PASSWORD)=$$", lambda m: m[1] + "=" + secrets.token_urlsafe(24), open(".env.example").read()), end="")' > $@
 	@echo "wrote .env"
 
-bench: $(VENV)/.test ## Compare aerq with local Aer on this machine.
-	$(BIN)/python benchmarks/bench.py
+bench: $(VENV)/.bench ## Compare aerq with local Aer, a process pool, Dask and plain Celery; ten minutes or more.
+	$(BIN)/python benchmarks/bench.py --json benchmarks/bench.json --png benchmarks/bench.png
+
+.PHONY: profile
+profile: $(VENV)/.bench ## Show where the time of 1000 short experiments goes, phase by phase.
+	$(BIN)/python benchmarks/profile_phases.py
 
 clean: ## Remove what make made.
 	rm -rf $(VENV) .links .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
@@ -70,6 +74,10 @@ $(VENV)/bin/python:
 $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@ $(VENV)/.run
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,check]'

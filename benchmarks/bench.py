@@ -1,122 +1,288 @@
-"""aerq beside local Aer on the same circuits, in one run on this machine: `make bench`.
+"""aerq beside local Aer, a process pool, Dask and plain Celery on the same circuits, in one run: `make bench`.
 
-Prints a table, and writes the figures as JSON with `--json FILE`. Read the ratios, not the seconds: they depend on the
-machine and on what else it does. Every run compares the counts with local Aer's.
+Prints tables, and with `--json FILE` and `--png FILE` writes the figures. Read the ratios, not the seconds: they
+depend on the machine and on what else it does. The contestants take turns, so that a change in the machine's speed
+meets all of them; of each the median is shown. Whatever they return is compared with local Aer's counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import datetime
+import gc
 import json
 import os
 import platform
+import resource
 import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from qiskit import transpile
-from qiskit.circuit import QuantumCircuit
-from qiskit.circuit.library import quantum_volume
-from qiskit.result import Result
-from qiskit_aer import AerSimulator
+import contestants
+import numpy as np
+import plot
+import workloads
+from contestants import Contestant
+from processes import cluster_processes, peak_mb
 from rich.console import Console
 from rich.table import Table
+from workloads import SEED, Workload
 
 from aerq.config import LocalCluster
 from aerq.jobs import AerqSimulator
 
-SEED = 7
-SHOTS = 1024
+LOCAL = "local, 1 thread"
 
 
-def circuits(count: int, qubits: int) -> list[QuantumCircuit]:
-    """Measured quantum-volume circuits."""
-    found = []
-    for seed in range(count):
-        circuit = quantum_volume(qubits, qubits, seed=seed)
-        circuit.measure_all()
-        found.append(circuit)
-    return transpile(found, AerSimulator(), num_processes=1)
-
-
-def median(run: Callable[[], Result], repeat: int) -> tuple[float, Result]:
-    """The median of the seconds that `run` takes, and its last result."""
-    seconds = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        result = run()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds), result
-
-
-def measure(name: str, work: Sequence[QuantumCircuit], backend: AerqSimulator, repeat: int) -> dict[str, Any]:
-    """One workload: local Aer with one thread, aerq with a task for each circuit, aerq with tasks of equal cost."""
-    local = AerSimulator(max_parallel_threads=1)
-    options = {"shots": SHOTS, "seed_simulator": SEED}
-    local_seconds, expected = median(lambda: local.run(work, **options).result(), repeat)
-    each, result_each = median(lambda: backend.run(work, **options).result(), repeat)
-    auto, result_auto = median(lambda: backend.run(work, max_job_size="auto", **options).result(), repeat)
+def seconds_of(run: Callable[..., Any], *args: Any, **options: Any) -> tuple[float, Any]:
+    """How long a call takes, and what it returns."""
+    gc.collect()
     start = time.perf_counter()
-    job = backend.run(work, **options)
-    submit = time.perf_counter() - start
-    job.result()
-    same = all(
-        expected.get_counts(i) == result_each.get_counts(i) == result_auto.get_counts(i) for i in range(len(work))
-    )
-    return {
-        "workload": name,
-        "local_one_thread_seconds": local_seconds,
-        "aerq_one_task_each_seconds": each,
-        "aerq_auto_seconds": auto,
-        "run_returns_seconds": submit,
-        "local_to_each": local_seconds / each,
-        "local_to_auto": local_seconds / auto,
-        "counts_identical": same,
+    found = run(*args, **options)
+    return time.perf_counter() - start, found
+
+
+def compare(work: Workload, field: Mapping[str, Contestant], repeat: int) -> dict[str, Any]:
+    """The contestants take turns on one workload.
+
+    Raises:
+        SystemExit: if counts are not those of local Aer with one thread, who must be in the field.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in field}
+    expected: Any = None
+    for _ in range(repeat):
+        for name, contestant in field.items():
+            took, counts = seconds_of(contestant, work)
+            seconds[name].append(took)
+            expected = counts if expected is None else expected
+            if counts != expected:
+                raise SystemExit(f"{name} gave other counts than {LOCAL} for {work.name}")
+    return {"workload": work.name, "seconds": {name: statistics.median(each) for name, each in seconds.items()}}
+
+
+def round_trips(backend: AerqSimulator, count: int) -> dict[str, Any]:
+    """One tiny circuit at a time, beside a plain Celery task that does nothing."""
+    circuit = workloads.circuits(1, 5)[0]
+    ours, theirs = [], []
+    for _ in range(count):
+        ours.append(seconds_of(lambda: backend.run(circuit, shots=10, seed_simulator=SEED).result())[0])
+        theirs.append(seconds_of(contestants.nothing, 1)[0])
+    found = {}
+    for name, values in (("aerq", ours), ("plain Celery, nothing", theirs)):
+        found[name] = {"p50": float(np.percentile(values, 50)), "p99": float(np.percentile(values, 99))}
+    return found
+
+
+def statevector_out(backend: AerqSimulator, qubits: int, repeat: int) -> dict[str, Any]:
+    """A large array as a result."""
+    circuit = workloads.statevector(qubits)
+    runs: dict[str, Callable[[], Any]] = {
+        LOCAL: lambda: contestants.AerSimulator(max_parallel_threads=1).run(circuit, seed_simulator=SEED).result(),
+        "aerq": lambda: backend.run(circuit, seed_simulator=SEED).result(),
     }
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeat):
+        arrays = []
+        for name, run in runs.items():
+            took, result = seconds_of(run)
+            seconds[name].append(took)
+            arrays.append(np.asarray(result.get_statevector()))
+        if not np.array_equal(arrays[0], arrays[1]):
+            raise SystemExit("the statevector is not that of local Aer")
+    medians = {name: statistics.median(each) for name, each in seconds.items()}
+    return {"qubits": qubits, "seconds": medians, "difference": medians["aerq"] - medians[LOCAL]}
+
+
+def submits(backend: AerqSimulator, count: int, repeat: int) -> dict[str, Any]:
+    """How long `run()` takes to return."""
+    work = workloads.tiny(count)
+    found = {}
+    for size in (1, "auto"):
+        seconds = []
+        for _ in range(repeat):
+            took, job = seconds_of(backend.run, work.circuits, max_job_size=size, **work.options)
+            job.result()
+            seconds.append(took)
+        found[str(size)] = statistics.median(seconds)
+    return {"experiments": count, "seconds": found}
+
+
+def sizes(backend: AerqSimulator, most: int) -> list[dict[str, Any]]:
+    """Cost against the number of experiments, with the client's memory; each size once, the small ones thrice."""
+    rows = []
+    for count in (10, 100, 1000, 10_000, 100_000):
+        if count > most:
+            break
+        work = workloads.tiny(count)
+        for size in (1, "auto"):
+            seconds, returned = [], []
+            for _ in range(3 if count <= 1000 else 1):
+                took, job = seconds_of(backend.run, work.circuits, max_job_size=size, **work.options)
+                rest, result = seconds_of(job.result)
+                seconds.append(took + rest)
+                returned.append(took)
+                if len(result.results) != count or not result.success:
+                    raise SystemExit(f"{count} experiments, max_job_size={size}: not all came back")
+                del job, result
+            rows.append(
+                {
+                    "experiments": count,
+                    "max_job_size": size,
+                    "seconds": statistics.median(seconds),
+                    "run_returns_seconds": statistics.median(returned),
+                    "client_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                    "peak_mb": {name: peak_mb(found) for name, found in cluster_processes().items()},
+                }
+            )
+    return rows
+
+
+def measure(given: argparse.Namespace) -> dict[str, Any]:
+    """Everything, in one run."""
+    slots, quick, repeat = given.slots, given.quick, given.repeat
+    report: dict[str, Any] = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["benchmarks/bench.py", *sys.argv[1:]]),
+        "machine": platform.platform(),
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "slots": slots,
+        "repeat": repeat,
+    }
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(LocalCluster(workers=slots))
+        url = str(cluster.settings.broker_url)
+        stack.enter_context(contestants.celery_worker(f"{url.rpartition('/')[0]}/1", slots))
+        everybody: dict[str, Contestant] = {
+            LOCAL: contestants.local(max_parallel_threads=1),
+            "local, all threads": contestants.local(max_parallel_experiments=0),
+            "process pool": stack.enter_context(contestants.process_pool(slots)),
+        }
+        try:
+            everybody["Dask"] = stack.enter_context(contestants.dask(slots))
+        except ImportError:
+            print("no Dask: pip install distributed", file=sys.stderr)
+        everybody["plain Celery"] = contestants.plain
+        ours = {
+            "aerq, 1 per task": contestants.aerq(cluster),
+            "aerq, auto": contestants.aerq(cluster, max_job_size="auto"),
+        }
+        backend = AerqSimulator(settings=cluster.settings)
+        warm = workloads.tiny(20)
+        for contestant in (*everybody.values(), *ours.values()):
+            contestant(warm)
+
+        count = 200 if quick else 1000
+        without_noise = {**everybody, **ours}
+        noisy = {name: each for name, each in without_noise.items() if name != "plain Celery"}
+        tiny = compare(workloads.tiny(count), without_noise, repeat)
+        floors = [seconds_of(contestants.nothing, count)[0] for _ in range(repeat)]
+        tiny["seconds"]["plain Celery, nothing"] = statistics.median(floors)
+        rows = [
+            tiny,
+            compare(workloads.sweep(count), without_noise, repeat),
+            compare(workloads.medium(20 if quick else 200), noisy, repeat),
+            compare(workloads.heavy(2 if quick else 8), without_noise, repeat),
+        ]
+        shots = 10_000 if quick else 100_000
+        pieces = {"aerq, shots split": contestants.aerq(cluster, max_shot_size=shots // (4 * slots))}
+        field = {name: everybody[name] for name in (LOCAL, "local, all threads")}
+        rows.append(compare(workloads.split(shots), {**field, **pieces}, repeat))
+        report["workloads"] = rows
+        report["round_trip_seconds"] = round_trips(backend, 30 if quick else 200)
+        report["statevector"] = statevector_out(backend, 18 if quick else 22, repeat)
+        report["submit"] = submits(backend, count, repeat)
+        report["sizes"] = sizes(backend, 1000 if quick else given.most)
+    report["ratios"] = ratios(report)
+    return report
+
+
+def ratios(report: dict[str, Any]) -> dict[str, float]:
+    """The figures by which aerq is judged."""
+    tiny, sweep, medium, heavy, split = (row["seconds"] for row in report["workloads"])
+    each, auto = "aerq, 1 per task", "aerq, auto"
+    trips = report["round_trip_seconds"]
+    found = {
+        "heavy: local 1 thread / aerq": heavy[LOCAL] / heavy[each],
+        "tiny, auto: local 1 thread / aerq": tiny[LOCAL] / tiny[auto],
+        "tiny, 1 per task: plain Celery / aerq": tiny["plain Celery"] / tiny[each],
+        "tiny, 1 per task: plain Celery doing nothing / aerq": tiny["plain Celery, nothing"] / tiny[each],
+        "medium: local 1 thread / aerq": medium[LOCAL] / medium[each],
+        "split: local 1 thread / aerq": split[LOCAL] / split["aerq, shots split"],
+        "sweep, auto: local 1 thread / aerq": sweep[LOCAL] / sweep[auto],
+        "run() returns, seconds": report["submit"]["seconds"]["1"],
+        "round trip p50: aerq / plain Celery doing nothing": trips["aerq"]["p50"]
+        / trips["plain Celery, nothing"]["p50"],
+        "statevector: aerq - local, seconds": report["statevector"]["difference"],
+    }
+    if "Dask" in tiny:
+        found["tiny, 1 per task: Dask / aerq"] = tiny["Dask"] / tiny[each]
+    by_size = {
+        (row["experiments"], row["max_job_size"]): row["seconds"] / row["experiments"] for row in report["sizes"]
+    }
+    most = max(count for count, _ in by_size)
+    for size in (1, "auto"):
+        found[f"cost per experiment, {most} / 1000, {size}"] = by_size[most, size] / by_size[min(most, 1000), size]
+    found[f"client's memory at {most} experiments, MiB"] = max(row["client_peak_mb"] for row in report["sizes"])
+    return found
+
+
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def show(report: dict[str, Any]) -> None:
+    """Prints the report."""
+    console = Console(width=120)
+    console.print(f"{report['date']}  {report['processor']}, {report['cores']} cores, {report['slots']} slots")
+    for row in report["workloads"]:
+        table = Table(title=row["workload"], title_justify="left")
+        for heading in ("", "seconds", "local, 1 thread / this"):
+            table.add_column(heading, justify="right" if heading else "left")
+        for name, took in row["seconds"].items():
+            table.add_row(name, f"{took:.2f}", f"{row['seconds'][LOCAL] / took:.2f}")
+        console.print(table)
+    table = Table(title="cost against the number of experiments", title_justify="left")
+    for heading in ("experiments", "max_job_size", "seconds", "ms each", "run() returns", "client MiB", "store MiB"):
+        table.add_column(heading, justify="right")
+    for row in report["sizes"]:
+        each = 1000 * row["seconds"] / row["experiments"]
+        memory = row["peak_mb"]["store"]
+        values = (f"{row['seconds']:.2f}", f"{each:.2f}", f"{row['run_returns_seconds']:.2f}", row["client_peak_mb"])
+        table.add_row(str(row["experiments"]), str(row["max_job_size"]), *map(str, values), str(memory))
+    console.print(table)
+    table = Table(title="ratios and figures", title_justify="left")
+    table.add_column("")
+    table.add_column("measured", justify="right")
+    for name, value in report["ratios"].items():
+        table.add_row(name, f"{value:.2f}")
+    console.print(table)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slots", type=int, default=os.cpu_count() or 1, help="worker slots (default: cores)")
-    parser.add_argument("--repeat", type=int, default=3, help="repetitions; the median is shown (default: 3)")
+    parser.add_argument("--repeat", type=int, default=3, help="turns; the median is shown (default: 3)")
+    parser.add_argument("--quick", action="store_true", help="small workloads, a minute or two")
+    parser.add_argument("--most", type=int, default=100_000, help="largest number of experiments (default: 100000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
-    arguments = parser.parse_args()
-    workloads = {"tiny: 1000 x 5 qubits": circuits(1000, 5), "heavy: 8 x 20 qubits": circuits(8, 20)}
-    with LocalCluster(workers=arguments.slots) as cluster:
-        backend = AerqSimulator(settings=cluster.settings)
-        rows = [measure(name, work, backend, arguments.repeat) for name, work in workloads.items()]
-    report = {"slots": arguments.slots, "cores": os.cpu_count(), "machine": platform.platform(), "rows": rows}
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=2))
-    table = Table(
-        title=f"{arguments.slots} slots on {os.cpu_count()} cores, {platform.platform()}", title_justify="left"
-    )
-    headings = (
-        "workload",
-        "local, 1 thread",
-        "aerq, 1 per task",
-        "ratio",
-        "aerq, auto",
-        "ratio",
-        "run() returns",
-        "same counts",
-    )
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(
-            row["workload"],
-            f"{row['local_one_thread_seconds']:.2f} s",
-            f"{row['aerq_one_task_each_seconds']:.2f} s",
-            f"{row['local_to_each']:.2f}",
-            f"{row['aerq_auto_seconds']:.2f} s",
-            f"{row['local_to_auto']:.2f}",
-            f"{row['run_returns_seconds']:.2f} s",
-            "yes" if row["counts_identical"] else "NO",
-        )
-    Console(width=140).print(table)
+    parser.add_argument("--png", type=Path, metavar="FILE", help="draw them into FILE")
+    given = parser.parse_args()
+    report = measure(given)
+    if given.json:
+        given.json.write_text(json.dumps(report, indent=2) + "\n")
+    if given.png:
+        plot.draw(report, given.png)
+    show(report)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
+from qiskit.circuit import QuantumCircuit
 from qiskit_aer import AerSimulator
-from qiskit_aer.backends.aer_compiler import assemble_circuits, generate_aer_config
-from qiskit_aer.backends.backend_utils import LIBRARY_DIR
+from qiskit_aer.backends.aer_compiler import assemble_circuits, compile_circuit, generate_aer_config
+from qiskit_aer.backends.backend_utils import LIBRARY_DIR, circuit_optypes
 from qiskit_aer.noise import NoiseModel
 
 from .qobj import Qobj
+from .wire.kinds import PLAIN_NAMES
+
+#: Noise models that a kernel keeps in the form that it takes.
+_NOISE_MODELS = 4
 
 #: Aer's value of `max_memory_mb` for "whatever your estimate says".
 NO_MEMORY_LIMIT = -1
@@ -49,7 +55,8 @@ class AerKernel:
     def __init__(self, limits: KernelLimits | None = None) -> None:
         self._limits = limits or KernelLimits()
         self._backend = AerSimulator()
-        self._noise: tuple[NoiseModel, dict[str, Any]] | None = None
+        # With the model itself, so that no other can have its identity.
+        self._noise: OrderedDict[int, tuple[NoiseModel, dict[str, Any]]] = OrderedDict()
 
     def run(self, qobj: Qobj, job_id: str | None = None) -> dict[str, Any]:
         """Runs the experiments of a Qobj.
@@ -74,7 +81,7 @@ class AerKernel:
         }
         if config.noise_model is not None:
             options["noise_model"] = config.noise_model
-        circuits, noise_model = backend._compile([experiment.circuit for experiment in qobj.experiments], **options)
+        circuits, noise_model = self._compiled([experiment.circuit for experiment in qobj.experiments], options)
         aer_circuits, index_maps = assemble_circuits(circuits)
         if any(experiment.binds for experiment in qobj.experiments):
             binds = [dict(experiment.binds or {}) for experiment in qobj.experiments]
@@ -101,6 +108,19 @@ class AerKernel:
         output["time_taken"] = time.time() - start
         return output
 
+    def _compiled(self, circuits: list[QuantumCircuit], options: dict[str, Any]) -> tuple[Any, NoiseModel | None]:
+        """`AerBackend._compile`, which looks at the classes of all instructions: not where their names tell enough.
+
+        It looks for what initializes, controls flow, delays or carries noise, and for a short circuit that look takes
+        longer than the rest.
+        """
+        kinds = [
+            set() if circuit.count_ops().keys() <= PLAIN_NAMES else circuit_optypes(circuit) for circuit in circuits
+        ]
+        compiled, kinds = compile_circuit(circuits, optypes=kinds)
+        compiled, noise_model, _ = self._backend._assemble_noise_model(compiled, kinds, **options)
+        return compiled, noise_model
+
     def _noise_dict(self, noise_model: NoiseModel | None) -> dict[str, Any]:
         """The noise model as Aer's C++ takes it (`cpp_execute_circuits`), made once for the tasks that share it.
 
@@ -108,9 +128,13 @@ class AerKernel:
         """
         if not noise_model:  # as Aer asks: an ideal model is false
             return {}
-        if self._noise is None or self._noise[0] is not noise_model:
-            self._noise = (noise_model, noise_model.to_dict(serializable=True))
-        return self._noise[1]
+        key = id(noise_model)
+        if key not in self._noise:
+            self._noise[key] = noise_model, noise_model.to_dict(serializable=True)
+            while len(self._noise) > _NOISE_MODELS:
+                self._noise.popitem(last=False)
+        self._noise.move_to_end(key)
+        return self._noise[key][1]
 
     def _capped(self, options: Any) -> dict[str, Any]:
         """The operator's limits, or the user's own where they are smaller. Threads do not change Aer's bits."""

@@ -20,6 +20,8 @@ from .states import QUEUED, TaskRecord, TaskState, unpack_task
 _SCRIPTS = ("create", "start", "finish", "fail", "cancel")
 #: Those that a full store runs all the same: they write little, and they are how it gets room again.
 _RUN_WHEN_FULL = frozenset({"cancel"})
+#: Completions in one read.
+MOST_COMPLETIONS = 2000
 _COUNTS = ("tasks", "running", "done", "marked", "failed", "cancelled")
 
 
@@ -215,7 +217,7 @@ class Records:
         """
         block = None if not timeout else max(1, int(min(timeout, BLOCK_SECONDS) * 1000))
         with store_errors(self._settings):
-            found = self._client.xread({keys.completions(job_id): cursor}, count=2000, block=block)
+            found = self._client.xread({keys.completions(job_id): cursor}, count=MOST_COMPLETIONS, block=block)
         if not found:
             return cursor, []
         entries = found[0][1]

@@ -110,3 +110,19 @@ def test_a_job_that_was_deleted_meanwhile_is_named(monkeypatch):
     stream.exists = False
     with pytest.raises(NoSuchJobError, match="job j was deleted or has expired"):
         CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(None))
+
+
+def test_completions_that_come_fast_are_read_several_at_a_time(monkeypatch):
+    monkeypatch.setattr("aerq.jobs.completions._GATHER_SECONDS", 1.0)
+    stream = Stream()
+    log = CompletionLog(stream, "j")
+    reader = threading.Thread(target=log.wait, args=(lambda ended: len(ended) == 100, Deadline.after(60)))
+    reader.start()
+    for index in range(100):
+        before = stream.reads
+        stream.put(done(index))
+        with stream.changed:
+            stream.changed.wait_for(lambda before=before: stream.reads > before, 0.01)
+    reader.join(60)
+    assert len(log.since(0)) == 100
+    assert stream.reads < 50
