@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     result_ttl_seconds: PositiveInt = Field(default=604800, description="How long jobs and results are kept.")
     max_payload_mb: PositiveInt = Field(default=256, description="Largest payload in MiB, before compression.")
     max_result_mb: PositiveInt = Field(default=4096, description="Largest result of one task, in MiB.")
-    result_part_mb: PositiveInt = Field(default=64, description="Results are stored in parts of this many MiB.")
+    result_part_mb: PositiveInt = Field(default=16, description="Results are stored in parts of this many MiB.")
     max_attempts: PositiveInt = Field(default=3, description="How often a task is started before it has failed.")
     default_time_limit_seconds: Seconds | None = Field(
         default=None, description="Time limit of a task whose job names none; not set: none."

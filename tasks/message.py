@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from .wire.errors import DecodingError
@@ -54,7 +54,7 @@ class Message:
 
     def to_kwargs(self) -> dict[str, Any]:
         """The message as the keyword arguments of the Celery task."""
-        return {"version": MESSAGE_VERSION, **asdict(self)}
+        return {"version": MESSAGE_VERSION, **{field.name: getattr(self, field.name) for field in fields(self)}}
 
     @classmethod
     def from_kwargs(cls, kwargs: dict[str, Any]) -> Message:

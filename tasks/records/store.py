@@ -20,6 +20,8 @@ from .states import QUEUED, TaskRecord, TaskState, unpack_task
 _SCRIPTS = ("create", "start", "finish", "fail", "cancel")
 #: Those that a full store runs all the same: they write little, and they are how it gets room again.
 _RUN_WHEN_FULL = frozenset({"cancel"})
+#: A longer result is stored before its task ends; a shorter one together with the end, in one round trip.
+_LONGEST_INLINE = 1024 * 1024
 #: Completions in one read.
 MOST_COMPLETIONS = 2000
 _COUNTS = ("tasks", "running", "done", "marked", "failed", "cancelled")
@@ -151,13 +153,15 @@ class Records:
             Whether this was the first end; False if the task had ended before or a newer attempt runs.
         """
         inline: bytes | memoryview = b""
-        if len(parts) == 1:
+        if len(parts) == 1 and len(parts[0]) <= _LONGEST_INLINE:
             inline = parts[0]
         elif parts:
             with store_errors(self._settings):
                 ttl = int(self._client.hget(keys.job(job_id), "ttl") or self._settings.result_ttl_seconds)
+                pipe = self._client.pipeline(transaction=False)
                 for number, part in enumerate(parts):
-                    self._client.set(keys.result(job_id, index, attempt, number), bytes(part), ex=ttl)
+                    pipe.set(keys.result(job_id, index, attempt, number), part, ex=ttl)
+                pipe.execute()
         arguments = [index, attempt, state.value, repr(seconds), reason, len(parts), bytes(inline)]
         return bool(self._call("finish", job_id, arguments, keys.result(job_id, index, attempt)))
 

@@ -48,7 +48,14 @@ class Sealed:
     data: bytes
 
 
-def seal(kind: Kind, body: bytes, *, limit: int, compress: bool = True) -> Sealed:
+def compressor() -> zstandard.ZstdCompressor:
+    """What compresses one body after the other, in one thread; to make it takes longer than to compress a circuit."""
+    return zstandard.ZstdCompressor(level=_LEVEL)
+
+
+def seal(
+    kind: Kind, body: bytes, *, limit: int, compress: bool = True, with_: zstandard.ZstdCompressor | None = None
+) -> Sealed:
     """Seals a body.
 
     Args:
@@ -56,6 +63,7 @@ def seal(kind: Kind, body: bytes, *, limit: int, compress: bool = True) -> Seale
         body: the bytes to seal.
         limit: the largest body in bytes that a receiver will open.
         compress: whether to try compression; pass False for bodies that do not shrink, such as amplitudes.
+        with_: what compresses it; see `compressor`.
 
     Raises:
         EncodingError: if the body is larger than the limit.
@@ -67,7 +75,7 @@ def seal(kind: Kind, body: bytes, *, limit: int, compress: bool = True) -> Seale
         )
     method, packed = _STORED, body
     if compress and len(body) >= _COMPRESS_FROM:
-        smaller = zstandard.ZstdCompressor(level=_LEVEL).compress(body)
+        smaller = (with_ or compressor()).compress(body)
         if len(smaller) < len(body):
             method, packed = _ZSTD, smaller
     data = _HEAD.pack(_MAGIC, FORMAT_VERSION, kind, method, len(body)) + packed

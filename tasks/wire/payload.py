@@ -13,7 +13,7 @@ from ..qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 from . import values
 from .binds import decode_binds, encode_binds
 from .circuits import decode_circuits, encode_circuits
-from .envelope import Kind, seal, unseal
+from .envelope import Kind, compressor, seal, unseal
 from .errors import DecodingError
 from .noise import decode_noise_model, encode_noise_model
 
@@ -35,6 +35,7 @@ class QobjEncoder:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._compressor = compressor()
         #: Everything to store, by digest.
         self.payloads: dict[str, bytes] = {}
         self._digests: dict[tuple[Any, ...], str] = {}
@@ -79,7 +80,7 @@ class QobjEncoder:
 
     def add(self, kind: Kind, body: bytes) -> str:
         """Seals a body for storing and returns its digest."""
-        sealed = seal(kind, body, limit=self._limit)
+        sealed = seal(kind, body, limit=self._limit, with_=self._compressor)
         self.payloads[sealed.digest] = sealed.data
         return sealed.digest
 

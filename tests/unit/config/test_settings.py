@@ -29,7 +29,7 @@ def test_defaults_are_the_documented_ones():
         "result_ttl_seconds": 604800,
         "max_payload_mb": 256,
         "max_result_mb": 4096,
-        "result_part_mb": 64,
+        "result_part_mb": 16,
         "max_attempts": 3,
         "default_time_limit_seconds": None,
         "max_time_limit_seconds": None,
