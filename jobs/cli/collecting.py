@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...tasks.message import parse_task_id
 from ...tasks.records.job import JobRecord
+from ...tasks.records.states import TaskRecord, TaskState
 from .reports import CircuitReport, RunReport, counts_of
 
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ class Collection:
         missing = {index: task for index, task in found.items() if not task.state.has_result}
         if not missing or len(found) < len(self.tasks) or not all(task.state.final for task in missing.values()):
             return None
-        reasons: dict[int, str] = {}
-        for index, task in missing.items():
+        reasons: dict[int, TaskRecord] = {}
+        for index, task in sorted(missing.items()):
             message = self.record.messages[index]
             for experiment in range(message.first, message.first + message.count):
-                reasons.setdefault(experiment, task.reason or f"{task.state.value} before it ended")
+                if reasons.setdefault(experiment, task).state is TaskState.CANCELLED:
+                    reasons[experiment] = task  # another part of its shots may have failed, which says more
         fine = [experiment for experiment in self._experiments() if experiment not in reasons]
         # one task has all experiments that it runs, or a part of one, so what is fine is made of whole tasks
         wanted = [index for index in self.tasks if self.record.messages[index].first not in reasons]
@@ -78,19 +80,23 @@ class Collection:
                 shots[experiment] = shots.get(experiment, 0) + message.shots
         return shots
 
-    def _report(self, places: Mapping[int, int], result: Any, reasons: Mapping[int, str]) -> RunReport:
+    def _report(self, places: Mapping[int, int], result: Any, reasons: Mapping[int, TaskRecord]) -> RunReport:
         circuits = []
         for experiment, shots in self._experiments().items():
             name = self.record.names[experiment]
             if experiment in places:
                 circuits.append(_circuit(name, shots, result, places[experiment]))
+            elif (task := reasons.get(experiment)) is None:
+                circuits.append(_missing(name, shots, "Aer gave no result for it"))
+            elif task.state is TaskState.CANCELLED:
+                circuits.append(_missing(name, shots, "cancelled before it ended", "CANCELLED"))
             else:
-                circuits.append(_missing(name, shots, reasons.get(experiment, "Aer gave no result for it")))
+                circuits.append(_missing(name, shots, task.reason or "the worker gave no reason"))
         metrics = self.job.metrics()
         seconds = max(0.0, (metrics["finished"] or metrics["submitted"]) - metrics["submitted"])
         return RunReport(
             job_id=self.job.job_id(),
-            status="ERROR" if any(circuit.counts is None for circuit in circuits) else "DONE",
+            status=next(status for status in ("ERROR", "CANCELLED", "DONE") if status in {c.status for c in circuits}),
             seed=self.record.messages[self.tasks[0]].seed,
             seconds=seconds,
             circuits=circuits,
@@ -118,8 +124,8 @@ def _circuit(name: str, shots: int, result: Any, place: int) -> CircuitReport:
     )
 
 
-def _missing(name: str, shots: int, error: str) -> CircuitReport:
+def _missing(name: str, shots: int, error: str, status: str = "ERROR") -> CircuitReport:
     """A circuit without counts."""
     return CircuitReport(
-        name=name, file="", qubits=None, shots=shots, seed=None, method=None, counts=None, status="ERROR", error=error
+        name=name, file="", qubits=None, shots=shots, seed=None, method=None, counts=None, status=status, error=error
     )

@@ -3,7 +3,7 @@
 The document is an object with
 
 - `job_id`: the job's id, with which any process finds it again;
-- `status`: `DONE`, or `ERROR` if a circuit failed;
+- `status`: `DONE`, `ERROR` if a circuit failed, else `CANCELLED` if one was cancelled;
 - `seed`: the seed of the whole run; `--seed` with it gives the same counts again;
 - `seconds`: from submitting to the last result;
 - `circuits`: a list, in the order of the files and of the circuits in each, of objects with
@@ -11,7 +11,7 @@ The document is an object with
     - `seed`: the seed that Aer used for this circuit;
     - `method`: the simulation method that Aer used;
     - `counts`: how often each outcome was measured, by its bit string as `Result.get_counts` gives it;
-    - `status`: `DONE` or `ERROR`;
+    - `status`: `DONE`, `ERROR` or `CANCELLED`;
     - `error`: why it failed, or null. A circuit that failed has null for `seed`, `method` and `counts`, and where it
       is read from a stored job for `qubits`.
 """

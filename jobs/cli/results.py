@@ -22,7 +22,7 @@ JSON: an object with job_id, status, seed, seconds (from the submit to the
   last end), and circuits: a list of name, qubits, shots, seed, method (null
   where a circuit has no counts),
   counts   {"bit string": count}, as Result.get_counts gives it, or null
-  status   DONE or ERROR
+  status   DONE, ERROR or CANCELLED
   error    why it failed, or null
 
 \b

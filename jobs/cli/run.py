@@ -129,4 +129,5 @@ def fail_if_failed(report: RunReport) -> None:
     first = report.failed[0]
     if len(report.circuits) == 1:
         raise RunError(f"the circuit {first.name!r} failed: {first.error}")
-    raise RunError(f"{len(report.failed)} of {len(report.circuits)} circuits failed; {first.name!r}: {first.error}")
+    how = "failed" if all(circuit.status == "ERROR" for circuit in report.failed) else "failed or were cancelled"
+    raise RunError(f"{len(report.failed)} of {len(report.circuits)} circuits {how}; {first.name!r}: {first.error}")

@@ -36,9 +36,10 @@ def up(workers: int | None, flower: bool, flower_port: int | None) -> None:
     if flower_port is not None:
         settings = settings.evolve(flower_port=flower_port)
     with interrupts() as interrupted, LocalCluster(workers, settings=settings, flower=flower) as cluster:
+        slots = "1 worker slot" if cluster.workers == 1 else f"{cluster.workers} worker slots"
         with announce(cluster.settings):
-            click.echo(f"aerq is up: {cluster.workers} worker slots on this machine. Ctrl-C ends it.")
-            click.echo("  python:  AerqSimulator() finds it; so do aerq run and aerq doctor")
+            click.echo(f"aerq is up: {slots} on this machine. Ctrl-C ends it.")
+            click.echo("  python:  AerqSimulator() finds it; so do the other aerq commands")
             if cluster.flower_url:
                 click.echo(f"  Flower:  {cluster.flower_url}")
             click.echo(f"  log:     {cluster.log_path}")

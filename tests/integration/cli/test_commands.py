@@ -94,7 +94,7 @@ def test_up_is_found_by_doctor_and_run_and_leaves_nothing(tmp_path: Path):
     )
     process = start(tmp_path, "up", "--workers", "1", "--no-flower", PYTHONUNBUFFERED="1")
     try:
-        read_until(process.stdout, "aerq is up: 1 worker slots")
+        read_until(process.stdout, "aerq is up: 1 worker slot on")
         code, out, err = run(tmp_path, "doctor")
         findings = json.loads(out)
         assert code == 0, (findings, err)

@@ -233,8 +233,10 @@ def test_a_cancelled_task_leaves_the_other_circuits(environment, backend):
     busy.cancel()
     result = inside(environment, "result", job.job_id(), "--wait")
     assert result.exit_code == 1
-    assert "1 of 2 circuits failed; 'ghz_3': cancelled before it ended" in result.stderr
-    first, second = json.loads(result.stdout)["circuits"]
+    assert "1 of 2 circuits failed or were cancelled; 'ghz_3': cancelled before it ended" in result.stderr
+    document = json.loads(result.stdout)
+    first, second = document["circuits"]
+    assert [document["status"], first["status"], second["status"]] == ["CANCELLED", "DONE", "CANCELLED"]
     assert first["counts"] == dict(AerSimulator().run([ghz(2), ghz(3)], **options).result().get_counts(0))
     assert (second["counts"], second["shots"]) == (None, 40)  # half of its shots would be no result
 
