@@ -30,15 +30,20 @@ class CeleryFuture:
         job_id: the job.
         index: the task's number in the job.
         log: the job's completions.
-        label: what to call the task in a sentence.
+        label: says what to call the task in a sentence.
     """
 
     def __init__(
-        self, executor: CeleryExecutor, job_id: str, index: int, log: CompletionLog, label: str | None = None
+        self,
+        executor: CeleryExecutor,
+        job_id: str,
+        index: int,
+        log: CompletionLog,
+        label: Callable[[], str] | None = None,
     ) -> None:
         self._executor = executor
         self._log = log
-        self._label = label or f"task {index}"
+        self._label_of = label or (lambda: f"task {index}")
         #: The job.
         self.job_id = job_id
         #: The task's number in the job.
@@ -46,6 +51,10 @@ class CeleryFuture:
 
     def __repr__(self) -> str:
         return f"<CeleryFuture {self.task_id}>"
+
+    @property
+    def _label(self) -> str:
+        return self._label_of()
 
     @property
     def executor(self) -> CeleryExecutor:

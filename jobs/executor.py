@@ -27,8 +27,9 @@ from ..config.urls import masked
 from ..tasks.basickernel import run_basic_qobj
 from ..tasks.kernel import run_qobj
 from ..tasks.qobj import Qobj
-from ..tasks.records.bulk import read_records
+from ..tasks.records.bulk import read_records, read_states
 from ..tasks.records.job import JobRecord
+from ..tasks.records.states import TaskState
 from ..tasks.records.store import Completion, Records
 from ..tasks.wire.envelope import Kind, unseal
 from ..tasks.wire.errors import DecodingError
@@ -247,6 +248,10 @@ class CeleryExecutor:
     def read_records(self, job_ids: Sequence[str]) -> list[tuple[bytes | None, bytes | None]]:
         """The packed record and the sealed metadata of several jobs, in one round trip; None for what is not there."""
         return read_records(self.records, self.settings, job_ids)
+
+    def read_states(self, job_id: str) -> dict[int, TaskState]:
+        """Where the tasks of a job stand; those that nobody has touched yet are left out."""
+        return read_states(self.records, self.settings, job_id)
 
     def metadata(self, record: JobRecord, sealed: bytes | None) -> list[Any]:
         """The metadata of a job's circuits as plain data.

@@ -62,15 +62,24 @@ class OtherFuture:
 
     def __init__(self, future: Any) -> None:
         self._future = future
+        self._final: JobStatus | None = None
         self._ended = threading.Event()
         self._calls_back = self.on_end(self._ended.set)
 
     def job_status(self) -> JobStatus:
-        """The status of the future.
+        """The status of the future; the first end that was seen stands, whatever its executor says later.
 
         Raises:
             JobError: if it is in no state that a future can be in.
         """
+        if self._final is None:
+            status = self._ask()
+            if status not in JOB_FINAL_STATES:
+                return status
+            self._final = status
+        return self._final
+
+    def _ask(self) -> JobStatus:
         future = self._future
         # The order matters: a future that is not running, cancelled or done is waiting for its turn.
         try:
@@ -110,6 +119,8 @@ class OtherFuture:
 
     def cancel(self) -> bool:
         """Cancels it; returns whether that came before its end."""
+        if self._future.done():  # Dask forgets what it has then
+            return self.job_status() is JobStatus.CANCELLED
         answer = self._future.cancel()
         return bool(self._future.cancelled() if answer is None else answer)
 

@@ -160,6 +160,7 @@ class AerqProvider:
             NoSuchJobError: if there is no such job.
             JobError: if it has not ended; cancel it first.
         """
+        job_id = str(job_id)
         if not is_job_id(job_id):
             raise NoSuchJobError(f"no such job: {job_id[:120]}")
         stored, counts = self._stored([job_id])[0], self._executor.records.counts([job_id])[0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from qiskit.providers import JobStatus
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
+from ..tasks.records.states import TaskState
 from ..tasks.records.store import Completion
 from .celeryfuture import CeleryFuture, failure_message
 from .completions import CompletionLog
@@ -80,7 +81,8 @@ class CeleryTasks:
 
     def future(self, index: int) -> CeleryFuture:
         """The future of one task."""
-        return CeleryFuture(self._executor, self._job_id, index, self._log, self._layout.label(index))
+        label = functools.partial(self._layout.label, index)
+        return CeleryFuture(self._executor, self._job_id, index, self._log, label)
 
     def status(self) -> JobStatus:
         """The one status of all, in one read of a few numbers.
@@ -101,10 +103,10 @@ class CeleryTasks:
         everything = range(len(self._layout))
         if len(self._log) == len(self._layout):
             return [TASK_STATUS[completion.state] for completion in self._completions(everything).values()]
-        tasks = self._executor.records.tasks(self._job_id)
-        if len(tasks) < len(self._layout) and self._executor.records.counts([self._job_id])[0] is None:
+        states = self._executor.read_states(self._job_id)
+        if len(states) < len(self._layout) and self._executor.records.counts([self._job_id])[0] is None:
             raise self._gone()
-        return [TASK_STATUS[tasks[index].state] if index in tasks else JobStatus.QUEUED for index in everything]
+        return [TASK_STATUS[states.get(index, TaskState.QUEUED)] for index in everything]
 
     def error_messages(self) -> dict[int, str]:
         """Why tasks failed, by index."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 
+import msgpack
+
 from ...config.settings import Settings
 from ...config.store import store_errors
+from ..wire.errors import DecodingError
 from ..wire.results import join_parts
 from . import keys
+from .states import TaskState
 from .store import Completion, Records
 
 
@@ -23,8 +27,23 @@ def read_records(
         return [(record, metadata) for record, metadata in pipe.execute()]
 
 
+def read_states(records: Records, settings: Settings, job_id: str) -> dict[int, TaskState]:
+    """Where the tasks of a job stand, without what else is known of them; those that nobody has touched are left out.
+
+    Raises:
+        DecodingError: if a record cannot be read.
+    """
+    with store_errors(settings):
+        found = records.client.hgetall(keys.tasks(job_id))
+    try:
+        return {int(index): _STATES[msgpack.unpackb(data)[0]] for index, data in found.items()}
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+        raise DecodingError("the record of a task cannot be read; it was written by another version of aerq") from error
+
+
 #: Values asked for in one read: enough to hide the round trip.
 _READ = 500
+_STATES = {state.value: state for state in TaskState}
 
 
 def read_results(

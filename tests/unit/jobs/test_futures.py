@@ -80,9 +80,8 @@ class DaskLike:
     def cancelled(self):
         return self.state == "cancelled"
 
-    def cancel(self):
-        if not self.done():
-            self.end("cancelled")
+    def cancel(self):  # forgets what it has, as Dask does
+        self.end("cancelled")
 
     def exception(self, timeout=None):
         return self.value if self.state == "error" else None
@@ -191,6 +190,19 @@ def test_futures_of_dasks_kind(future):
     with pytest.raises(ValueError, match="no"):
         job.result(timeout=1)
     assert job.worker_results(2).results[0].header["name"] == "c"
+
+
+def test_the_first_end_of_a_future_stands():
+    executor = ByHand(DaskLike)
+    job, seen = job_on(executor), job_on(executor)
+    for future in executor.futures:
+        future.end("finished", result_of("one"))
+    assert not job.cancel()
+    assert job.status() is JobStatus.DONE
+    assert job.result().success
+    assert seen.done()
+    executor.futures[1].end("cancelled")
+    assert seen.done()
 
 
 @pytest.mark.parametrize("future", [concurrent.futures.Future, DaskLike, Mute])

@@ -124,6 +124,9 @@ class Executor(CeleryExecutor):
     def app(self):
         return self.nobody
 
+    def read_states(self, job_id):
+        return {index: task.state for index, task in self.record.tasks(job_id).items()}
+
     def outputs(self, job_id, completions):
         self.record._answer()
         (index, completion), *_ = completions.items()
