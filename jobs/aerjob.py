@@ -18,7 +18,7 @@ from .deadline import Deadline
 from .errors import JobCancelledError, JobError, JobTimeoutError
 from .executor import CeleryExecutor, default_executor, refuse_arguments
 from .futures import JobFuture, TaskResultFuture, job_future
-from .layout import Layout
+from .layout import Layout, in_one_job
 from .logs import job_logs
 from .metrics import job_metrics, queue_position
 from .progress import draw_progress
@@ -63,11 +63,11 @@ class AerJob(BaseJob):
         if executor is None and len(args) == 1 and (args[0] is None or hasattr(args[0], "submit")):
             executor, args = args[0], ()
         self._fn = fn
-        self._qobj = qobj
+        (self._qobj,) = in_one_job([qobj])
         self._args = args
         self._executor = executor if executor is not None else default_executor(backend)
         self._submission = submission or Submission()
-        self._layout = layout or Layout.of([qobj])
+        self._layout = layout or Layout.of([self._qobj])
         self._future: JobFuture | None = None
         # As a future does, a handle gives the same object each time, also when the store has gone meanwhile.
         self._result: Any = None

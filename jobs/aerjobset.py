@@ -18,7 +18,7 @@ from .base import BaseJob
 from .deadline import Deadline
 from .errors import AlreadySubmittedError, JobError, JobTimeoutError, QobjValidationError
 from .executor import CeleryExecutor, default_executor
-from .layout import Layout
+from .layout import Layout, in_one_job
 from .logs import job_logs
 from .metrics import queue_position, set_metrics
 from .progress import draw_progress
@@ -63,7 +63,8 @@ class AerJobSet(BaseJob):
         super().__init__(backend, job_id, **metadata)
         if not experiments:
             raise QobjValidationError(f"job {job_id} has no experiments to run")
-        self._begin(fn, experiments, executor, submission, Layout.of(experiments))
+        parts = in_one_job(experiments)
+        self._begin(fn, parts, executor, submission, Layout.of(parts))
 
     def _begin(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qiskit.result import Result
@@ -161,3 +161,29 @@ def _name(entry: Any) -> Any:
         if name is not None:
             return name
     return None
+
+
+def in_one_job(experiments: Sequence[Any]) -> list[Any]:
+    """Qobjs as the parts of one job: those that are of other jobs, or of several, get places one after the other."""
+    if not all(isinstance(qobj, Qobj) for qobj in experiments):
+        return list(experiments)
+    place, before = 0, None
+    for share in sorted((Share.of(qobj) for qobj in experiments), key=lambda share: (share.first, share.offset)):
+        goes_on = before is not None and (share.first, share.count, share.offset) == (
+            before.first,
+            before.count,
+            before.offset + before.shots,
+        )
+        if not goes_on and (share.first, share.offset) != (place, 0):
+            return _placed_anew(experiments)
+        place += 0 if goes_on else share.count
+        before = share
+    return list(experiments)
+
+
+def _placed_anew(qobjs: Sequence[Qobj]) -> list[Qobj]:
+    placed, place = [], 0
+    for qobj in qobjs:
+        placed.append(replace(qobj, header=replace(qobj.header, first_experiment=place, shot_offset=0, notes={})))
+        place += len(qobj)
+    return placed

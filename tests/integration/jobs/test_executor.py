@@ -141,6 +141,34 @@ def test_a_method_before_submit_says_so(backend):
     assert job.job_id() == "early"
 
 
+@pytest.mark.parametrize("on_workers", [True, False])
+def test_qobjs_of_several_jobs_make_a_set_of_their_own(backend, on_workers):
+    sources = [backend.run(circuit, **OPTIONS) for circuit in CIRCUITS[:2]] + [
+        backend.run(CIRCUITS, **OPTIONS).worker_job(2)
+    ]
+    qobjs = [source.qobj() for source in sources]
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        executor = None if on_workers else pool
+        job = AerJobSet(backend, f"mine-{on_workers}", run_qobj, qobjs, executor)
+        job.submit()
+        alone = AerJob(backend, f"alone-{on_workers}", run_qobj, qobjs[2], executor)
+        alone.submit()
+        result = job.result(TIMEOUT)
+        assert [result.get_counts(i) for i in range(3)] == [source.result(TIMEOUT).get_counts() for source in sources]
+        assert [result.get_counts(circuit.name) for circuit in CIRCUITS] == result.get_counts()
+        assert job.worker("ghz_4") == 2
+        assert alone.result(TIMEOUT).get_counts() == result.get_counts(2)
+
+
+def test_the_workers_own_celery_task_stands_for_the_kernel(backend):
+    qobj = backend.run(CIRCUITS[0], **OPTIONS).qobj()
+    task = backend.celery_executor.app.signature("aerq.run_experiments")
+    job = AerJob(backend, "by-task", task, qobj)
+    job.submit()
+    assert job.result(TIMEOUT).success
+    assert job.async_result().state == "SUCCESS"
+
+
 def test_without_a_broker_a_cluster_lives_as_long_as_the_process(tmp_path):
     script = """
 from aerq.jobs import AerqSimulator
