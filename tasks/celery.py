@@ -14,7 +14,7 @@ from .basickernel import BasicKernel
 from .experiments import register
 from .kernel import AerKernel, KernelLimits
 from .worker.cancel import install_cancel_command
-from .worker.fullbroker import FullBroker
+from .worker.deliveries import Deliveries
 from .worker.limits import kernel_limits, usable_cores
 from .worker.slots import prepare_slot
 from .worker.steps import Heartbeat, SlotCount
@@ -47,7 +47,7 @@ def worker_app(settings: Settings) -> Celery:
     install_cancel_command()
     app.steps["worker"].add(SlotCount)
     app.steps["consumer"].add(Heartbeat)
-    app.steps["consumer"].add(FullBroker)
+    app.steps["consumer"].add(Deliveries)
     signals.worker_process_init.connect(prepare, weak=False)
     return app
 

@@ -1,11 +1,14 @@
 """Messages and payloads that are not what they should be: each ends as ERROR with one sentence, none stops a worker."""
 
+import base64
 import hashlib
+import json
 
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.providers import JobStatus
 
+from aerq.config import LocalCluster
 from aerq.config.queues import RUN_EXPERIMENTS
 from aerq.jobs import AerqProvider, AerqSimulator, JobError
 from aerq.tasks.message import Message
@@ -121,3 +124,56 @@ def test_the_worker_still_works_and_the_same_message_twice_gives_one_result(part
     assert backend.run(bell(), shots=10, seed_simulator=1).result(timeout=TIMEOUT).get_counts() == counts
     assert executor.records.counts([job.job_id()])[0].done == 1
     assert len(executor.records.completions(job.job_id(), "0", None)[1]) == 1
+
+
+def spoiled(raw):
+    """Texts that are no message, or messages that nobody can run, made of a real one."""
+
+    def changed(**parts):
+        return json.dumps({**raw, **parts})
+
+    def with_headers(**headers):
+        return changed(headers={**raw["headers"], **headers})
+
+    def body(data):
+        return base64.b64encode(data).decode()
+
+    whole = base64.b64decode(raw["body"])
+    without_id = {name: value for name, value in raw["headers"].items() if name != "id"}
+    return {
+        "no-json": "not json",
+        "no-text": b"\xff\xfe\x00",
+        "cut-envelope": json.dumps(raw)[:300],
+        "nothing": "{}",
+        "a-list": "[1, 2]",
+        "no-headers": changed(headers=None),
+        "empty-headers": changed(headers={}),
+        "no-properties": changed(properties=None),
+        "no-tag": changed(properties={**raw["properties"], "delivery_tag": 7}),
+        "no-base64": changed(body="%%%"),
+        "no-body": changed(body=None),
+        "cut-body": changed(body=body(whole[:40])),
+        "body-of-a-kind": changed(body=body(b"[[], [1], {}]")),
+        "body-too-short": changed(body=body(b"[]")),
+        "pickle": changed(**{"content-type": "application/x-python-serialize", "body": body(b"\x80\x04.")}),
+        "unknown-coding": changed(**{"content-encoding": "no-such-coding"}),
+        "unknown-task": with_headers(task="aerq.future"),
+        "time-limit": with_headers(timelimit="soon"),
+        "start-at": with_headers(eta="never"),
+        "no-id": changed(headers=without_id),
+    }
+
+
+def test_what_is_no_message_ends_no_worker():
+    with LocalCluster(workers=1) as own:
+        backend = AerqSimulator(settings=own.settings)
+        aside = AerqSimulator(settings=own.settings.evolve(queue="aside"))
+        aside.run(bell(), shots=10)
+        client = backend.celery_executor.records.client
+        raw = json.loads(client.lindex("aside", 0))
+        for name, text in spoiled(raw).items():
+            client.lpush(own.settings.queue, text)
+            assert backend.run(bell(), shots=10).result(timeout=TIMEOUT).success, name
+            assert own.is_running(), name
+        log = own.log_path.read_text()
+    assert log.count("dropped what is no message") >= 9
