@@ -65,8 +65,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "result_serializer": "json",
         "accept_content": ["json"],
         "result_accept_content": ["json"],
-        # A task is only forgotten by the broker when it has ended: a worker that dies hands its tasks back. How often
-        # one is tried is counted in its record, so a circuit that kills its worker does not come back for ever.
+        # A task is only forgotten by the broker when it has ended. How often one is tried is counted in its record, so
+        # a circuit that kills its slot does not come back for ever (tasks/worker/request.py).
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_acks_on_failure_or_timeout": True,
@@ -92,8 +92,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "broker_heartbeat": 10,
         # Celery sees a quorum queue and makes queues for tasks with a time to start at, of which we have none.
         "broker_native_delayed_delivery_queue_type": "classic",
-        # When the connection drops, the broker gives our unacknowledged tasks to others. What runs here runs on: if
-        # it ends first, its result stands; if a newer attempt was started, its late result is fenced off.
+        # When the connection drops, the broker gives our unacknowledged tasks to others, who find that they run here
+        # and drop the message. What runs here runs on, and its result stands.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": True,
         # Task events cost commands for each task; Flower turns them on while it looks.
@@ -111,11 +111,10 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
     if is_rabbitmq(settings.broker_url):
         return {}
     return {
-        # Every process that touches the broker sweeps with its own value, so all must have the same.
+        # Only a second net, and a day: every process that touches the broker sweeps with its own value by its own
+        # host's clock, so a short one would give out running tasks again where a clock is wrong. Whoever is dead is
+        # found within a minute by the store's clock (tasks/worker/reconciler.py).
         "visibility_timeout": settings.visibility_timeout_seconds,
-        # A dead worker's tasks are looked for every 10 s, not every 100 s.
-        "unacked_restore_interval": 10,
-        "unacked_restore_throttle": 1,
         "socket_timeout": BLOCK_SECONDS + max(settings.connect_timeout_seconds, 1.0),
         "socket_connect_timeout": settings.connect_timeout_seconds,
         # A dead peer is noticed without a word from it.

@@ -75,9 +75,13 @@ class Settings(BaseSettings):
         default=None, description="Threads of one slot's kernel; not set: the worker's share of its cores."
     )
     heartbeat_seconds: Seconds = Field(default=5.0, description="How often a worker says that its tasks are alive.")
+    drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=20.0,
+        description="How long a worker that is told to stop lets its tasks run, before it gives them back.",
+    )
     visibility_timeout_seconds: PositiveInt = Field(
-        default=3600,
-        description="After how long without a heartbeat of its worker a task is delivered again (Redis, Valkey).",
+        default=86400,
+        description="After how long a Redis or Valkey broker gives out a message again of which it heard nothing.",
     )
     flower_port: int = Field(default=5555, ge=1, le=65535, description="Port of the Flower web page.")
     log_level: LogLevel = Field(default="INFO", description="Level of the workers' logs.")

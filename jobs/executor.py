@@ -26,6 +26,7 @@ from ..config.settings import Settings
 from ..config.urls import masked
 from ..tasks.basickernel import run_basic_qobj
 from ..tasks.kernel import run_qobj
+from ..tasks.publishing import publish_tasks
 from ..tasks.qobj import Qobj
 from ..tasks.records.bulk import read_records, read_states
 from ..tasks.records.job import JobRecord
@@ -37,7 +38,7 @@ from ..tasks.wire.payload import QobjDecoder, decode_metadata
 from .errors import JobError, NoSuchJobError, QobjValidationError
 from .layout import Layout
 from .outputs import fetch_outputs
-from .submission import Submission, prepare_job, publish_job
+from .submission import Submission, prepare_job
 from .taskset import CeleryTasks
 
 logger = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ class CeleryExecutor:
         if self.records.create(job.record, job.payloads, job.metadata) is None:
             raise JobError(f"a job with the id {job_id} was submitted before; job ids are used once")
         try:
-            publish_job(job, self.app, self.settings)
+            publish_tasks(self.app, self.settings, job.record)
         except BaseException:
             # A worker that gets one of the messages finds no job and drops it; the caller is told that nothing was
             # submitted, and may submit again under the same id.

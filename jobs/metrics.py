@@ -33,7 +33,7 @@ def task_metrics(task_id: str, task: TaskRecord, submitted: float) -> dict[str, 
         "seconds_queued": None if started is None else max(0.0, started - submitted),
         "seconds_kernel": task.seconds if task.state.has_result else None,
         "worker": task.worker or None,
-        "attempts": task.attempt,
+        "attempts": task.attempts,
     }
 
 

@@ -1,4 +1,4 @@
-"""What one submit makes: the record of a job, its payloads, and one batch of messages."""
+"""What one submit makes: the record of a job and its payloads."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from celery import Celery
-
-from ..config.broker import publishing
-from ..config.queues import RUN_BASIC, RUN_EXPERIMENTS
 from ..config.settings import Settings
 from ..tasks.qobj import Qobj, QobjExperiment
 from ..tasks.records.job import JobRecord
@@ -54,13 +50,11 @@ class PreparedJob:
         record: its record.
         payloads: what its messages name, by digest.
         metadata: its circuits' metadata, sealed; empty for none.
-        shown: what Flower and the workers' logs show of each task.
     """
 
     record: JobRecord
     payloads: Mapping[str, bytes]
     metadata: bytes
-    shown: tuple[str, ...]
 
 
 def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, settings: Settings) -> PreparedJob:
@@ -93,8 +87,10 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
         aerq=versions()["aerq"],
         time_limit_seconds=seconds,
         notes=notes_of(qobjs),
+        queue=settings.queue,
+        qubits=tuple(experiment.circuit.num_qubits for experiment in _experiments(qobjs)),
     )
-    return PreparedJob(record, encoder.payloads, metadata, tuple(shown(qobj) for qobj in qobjs))
+    return PreparedJob(record, encoder.payloads, metadata)
 
 
 def is_job_id(text: str) -> bool:
@@ -130,32 +126,6 @@ def _time_limit(asked: float | None, settings: Settings) -> float | None:
     return asked
 
 
-def publish_job(job: PreparedJob, app: Celery, settings: Settings) -> None:
-    """Sends the messages of a job to the broker.
-
-    Raises:
-        UnavailableError: if the broker does not answer or is full.
-    """
-    name = RUN_EXPERIMENTS if job.record.kind == "aer" else RUN_BASIC
-    with publishing(app, settings) as producer:
-        declare = None  # Celery declares the queue with the first message; to look at it with each costs a fifth of all
-        for message, text in zip(job.record.messages, job.shown, strict=True):
-            app.send_task(
-                name,
-                kwargs=message.to_kwargs(),
-                task_id=message.task_id,
-                producer=producer,
-                queue=settings.queue,
-                argsrepr="()",
-                kwargsrepr=text,
-                time_limit=job.record.time_limit_seconds,
-                retry=False,
-                ignore_result=False,
-                declare=declare,
-            )
-            declare = ()
-
-
 def experiment_names(qobjs: Sequence[Qobj]) -> list[str]:
     """The name of each experiment's circuit, in the order of the job."""
     return [experiment.circuit.name for experiment in _experiments(qobjs)]
@@ -178,14 +148,3 @@ def _experiments(qobjs: Sequence[Qobj]) -> list[QobjExperiment]:
         if qobj.header.shot_offset == 0:
             found += [experiment for experiment in qobj.experiments for _ in range(len(experiment))]
     return found
-
-
-def shown(qobj: Qobj) -> str:
-    """What Flower and the workers' logs show of a task: circuit, qubits and shots, never a payload."""
-    circuits = [experiment.circuit for experiment in qobj.experiments]
-    names = ", ".join(circuit.name for circuit in circuits[:3])
-    if len(circuits) > 3:
-        names += f" and {len(circuits) - 3} more"
-    qubits = max(circuit.num_qubits for circuit in circuits)
-    text = f"circuit={names} qubits={qubits} shots={qobj.config.shots}"
-    return text if len(qobj) == 1 else f"{text} experiments={len(qobj)}"

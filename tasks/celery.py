@@ -17,7 +17,7 @@ from .worker.cancel import install_cancel_command
 from .worker.deliveries import Deliveries
 from .worker.limits import kernel_limits, usable_cores
 from .worker.slots import prepare_slot
-from .worker.steps import Heartbeat, SlotCount
+from .worker.steps import Keeping, Ready, SlotCount
 
 
 def worker_app(settings: Settings) -> Celery:
@@ -45,9 +45,8 @@ def worker_app(settings: Settings) -> Celery:
     kernels = {RUN_EXPERIMENTS: lambda: AerKernel(limit()).run, RUN_BASIC: lambda: BasicKernel(limit()).run}
     register(app, settings, kernels)
     install_cancel_command()
-    app.steps["worker"].add(SlotCount)
-    app.steps["consumer"].add(Heartbeat)
-    app.steps["consumer"].add(Deliveries)
+    app.steps["worker"].update((SlotCount, Keeping))
+    app.steps["consumer"].update((Ready, Deliveries))
     signals.worker_process_init.connect(prepare, weak=False)
     return app
 

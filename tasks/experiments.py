@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
 import signal
 import threading
 import time
@@ -24,6 +26,7 @@ from .tasklog import log_end, log_start, reason_in
 from .wire.errors import DecodingError
 from .wire.payload import QobjDecoder
 from .wire.results import encode_output, split_parts
+from .worker.instance import this_instance
 
 T = TypeVar("T")
 #: Makes a kernel in the process that calls it.
@@ -31,6 +34,8 @@ MakeKernel = Callable[[], Callable[[Qobj], dict[str, Any]]]
 logger = logging.getLogger(__name__)
 
 MEBIBYTE = 1024 * 1024
+#: Celery's request with what aerq does when a slot dies; only a worker's parent imports it.
+REQUEST = "aerq.tasks.worker.request:ExperimentRequest"
 #: Pauses between tries while the store is away, in seconds.
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
@@ -52,24 +57,27 @@ class Slot:
         self._make_kernel = kernel
         self._run: Callable[[Qobj], dict[str, Any]] | None = None
         self.records = Records(settings)
+        self._turns = itertools.count(1)
         self._decoder = QobjDecoder(settings.max_payload_mb * MEBIBYTE, self.records.payloads)
 
-    def run(self, message: Message, worker: str) -> str:
+    def run(self, message: Message, instance: str) -> str:
         """Runs one task and records how it ended.
 
         Args:
             message: what to run.
-            worker: this worker's name, for the record.
+            instance: the instance of a worker that this slot belongs to.
 
         Returns:
             The state that the task ended in.
 
         Raises:
-            Ignore: if there is nothing to do: the job is gone, cancelled, or the task has ended before.
+            Ignore: if there is nothing to do: the job is gone, cancelled, the task has ended before, or another slot
+                runs it. Should that one die, the task gets a new message.
             Reject: if the store stays away; the message goes back to the queue.
             ExperimentsFailedError: if the task failed without a result.
         """
-        verdict = self._persist(lambda: self.records.start(message.job, message.index, worker))
+        run = f"{os.getpid()}:{next(self._turns)}"
+        verdict = self._persist(lambda: self.records.start(message.job, message.index, instance, run))
         if verdict.answer == "exhausted":
             raise ExperimentsFailedError(f"started {verdict.attempt} times, never ended")
         if verdict.answer != "run":
@@ -182,14 +190,16 @@ def register(app: Celery, settings: Settings, kernels: Mapping[str, MakeKernel])
             raise ExperimentsFailedError(str(error)) from None
         if task.name not in slots:
             slots[task.name] = Slot(settings, kernels[task.name])
-        return slots[task.name].run(message, task.request.hostname or "")
+        return slots[task.name].run(message, this_instance(task.request.hostname or ""))
 
-    @app.task(bind=True, name=RUN_EXPERIMENTS, max_retries=None, throws=(ExperimentsFailedError,))  # type: ignore[untyped-decorator]
+    options = {"bind": True, "max_retries": None, "throws": (ExperimentsFailedError,), "Request": REQUEST}
+
+    @app.task(name=RUN_EXPERIMENTS, **options)  # type: ignore[untyped-decorator]
     def run_experiments(self: Task, **kwargs: Any) -> str:
         """Runs the experiments that a message names with Aer, once per cluster at a time."""
         return run(self, kwargs)
 
-    @app.task(bind=True, name=RUN_BASIC, max_retries=None, throws=(ExperimentsFailedError,))  # type: ignore[untyped-decorator]
+    @app.task(name=RUN_BASIC, **options)  # type: ignore[untyped-decorator]
     def run_basic(self: Task, **kwargs: Any) -> str:
         """Runs the circuits that a message names with Qiskit's BasicSimulator, once per cluster at a time."""
         return run(self, kwargs)

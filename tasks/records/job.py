@@ -32,6 +32,8 @@ class JobRecord:
         aerq: the version of aerq that submitted it.
         time_limit_seconds: time limit of each task, or None.
         notes: what the result says of how the job was split: sentences, each with the experiments that it is about.
+        queue: the queue that its messages are sent to.
+        qubits: how many qubits each experiment's circuit has, in order.
     """
 
     job_id: str
@@ -46,6 +48,8 @@ class JobRecord:
     aerq: str
     time_limit_seconds: float | None = None
     notes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    queue: str = "aerq"
+    qubits: tuple[int, ...] = ()
 
     def pack(self) -> bytes:
         """The record as bytes, without repeating the job's id in each message."""
@@ -72,7 +76,7 @@ class JobRecord:
             values["messages"] = tuple(
                 Message(job_id, **dict(zip(_MESSAGE_FIELDS, message, strict=True))) for message in values["messages"]
             )
-            for name in ("names", "circuits", "tags"):
+            for name in ("names", "circuits", "tags", "qubits"):
                 values[name] = tuple(values[name])
             values["notes"] = {text: tuple(places) for text, places in values.get("notes", {}).items()}
             return cls(**values)

@@ -2,7 +2,9 @@
 
 #: All jobs, by the time of their submit.
 JOBS = "aerq:jobs"
-#: All workers that say that they are alive.
+#: Jobs with tasks that have not ended; the reconciler takes off what has.
+OPEN = "aerq:open"
+#: Instances of workers by their last heartbeat, and those that hold tasks though they are dead.
 WORKERS = "aerq:workers"
 
 
@@ -31,6 +33,16 @@ def payload(digest: str) -> str:
     return f"aerq:payload:{digest}"
 
 
-def worker(name: str) -> str:
-    """What a worker says of itself."""
-    return f"aerq:worker:{name}"
+def reconciler(queue: str) -> str:
+    """The instance of a worker that looks for what was lost of a queue, for all."""
+    return f"aerq:reconciler:{queue}"
+
+
+def worker(instance: str) -> str:
+    """What an instance of a worker says of itself; gone soon after it is silent."""
+    return f"aerq:worker:{instance}"
+
+
+def held(instance: str) -> str:
+    """The ids of the tasks that an instance of a worker runs."""
+    return f"aerq:held:{instance}"

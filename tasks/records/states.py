@@ -44,20 +44,40 @@ class TaskRecord:
         attempt: how often it was started, 0 before the first start.
         started: the store's time of the last start in seconds since the epoch, 0 before.
         finished: the store's time of the end, 0 before.
-        worker: name of the worker that ran it last.
+        instance: the instance of a worker that ran it last: its name and what tells it from its next start.
         seconds: time in the kernel.
         reason: why it failed, or what happened to the last attempt.
         parts: in how many pieces the result is stored.
+        run: the slot's process and the number of its run, `PID:NUMBER`, while it runs.
+        spared: how many of its starts do not count: they were handed back without a fault of the task.
     """
 
     state: TaskState = TaskState.QUEUED
     attempt: int = 0
     started: float = 0.0
     finished: float = 0.0
-    worker: str = ""
+    instance: str = ""
     seconds: float = 0.0
     reason: str = ""
     parts: int = 0
+    run: str = ""
+    spared: int = 0
+
+    @property
+    def worker(self) -> str:
+        """Name of the worker that ran it last."""
+        return self.instance.partition("#")[0]
+
+    @property
+    def attempts(self) -> int:
+        """How many of its starts count."""
+        return self.attempt - self.spared
+
+    @property
+    def pid(self) -> int | None:
+        """The process of the slot that runs it, or None."""
+        number = self.run.partition(":")[0]
+        return int(number) if number.isdigit() else None
 
 
 QUEUED = TaskRecord()
@@ -73,16 +93,18 @@ def unpack_task(data: bytes | None) -> TaskRecord:
         return QUEUED
     try:
         fields: list[Any] = msgpack.unpackb(data)
-        state, attempt, started, finished, worker, seconds, reason, parts = fields
+        state, attempt, started, finished, instance, seconds, reason, parts, run, spared = fields
         return TaskRecord(
             TaskState(state),
             int(attempt),
             float(started),
             float(finished),
-            worker,
+            instance,
             float(seconds),
             reason,
             int(parts),
+            run,
+            int(spared),
         )
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise DecodingError("the record of a task cannot be read; it was written by another version of aerq") from error

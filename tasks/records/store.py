@@ -17,9 +17,10 @@ from . import keys
 from .job import JobCounts, JobRecord
 from .states import QUEUED, TaskRecord, TaskState, unpack_task
 
-_SCRIPTS = ("create", "start", "finish", "fail", "cancel")
-#: Those that a full store runs all the same: they write little, and they are how it gets room again.
-_RUN_WHEN_FULL = frozenset({"cancel"})
+_SCRIPTS = ("create", "start", "release", "finish", "fail", "cancel", "beat", "leave")
+#: Those that a full store runs all the same: they write little, and they are how it gets
+#: room again, or how workers stay alive.
+_RUN_WHEN_FULL = frozenset({"cancel", "release", "beat", "leave"})
 #: A longer result is stored before its task ends; a shorter one together with the end, in one round trip.
 _LONGEST_INLINE = 1024 * 1024
 #: Completions in one read.
@@ -39,10 +40,30 @@ class Completion:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer to "may I run this task?": one of run, unknown, final, cancelled, exhausted; and the attempt."""
+    """The answer to "may I run this task?": run, unknown, final, cancelled, held, exhausted; and the attempt."""
 
     answer: str
     attempt: int
+
+
+@dataclass(frozen=True)
+class Release:
+    """What became of a task that was taken away: queued, failed, held, final, unknown; and the attempts that count."""
+
+    answer: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class OpenJob:
+    """A job with tasks left: how many there are, wait and run, when it was submitted and to which queue."""
+
+    job_id: str
+    tasks: int
+    queued: int
+    running: int
+    created: float
+    queue: str
 
 
 class Records:
@@ -110,8 +131,8 @@ class Records:
             for digest, data in payloads.items():
                 pipe.set(keys.payload(digest), data, ex=ttl)
             pipe.execute()
-        arguments = [record.job_id, record.pack(), len(record.messages), ttl, metadata]
-        created = self._call("create", record.job_id, arguments, keys.JOBS)
+        arguments = [record.job_id, record.pack(), len(record.messages), ttl, metadata, record.queue]
+        created = self._call("create", record.job_id, arguments, keys.JOBS, keys.OPEN)
         return None if created is None else float(created)
 
     # -- worker ---------------------------------------------------------------------------------------------------
@@ -131,10 +152,60 @@ class Records:
                 )
         return list(found)
 
-    def start(self, job_id: str, index: int, worker: str) -> Verdict:
-        """Asks to run a task, which counts an attempt."""
-        answer, attempt = self._call("start", job_id, [index, worker, self._settings.max_attempts])
+    def start(self, job_id: str, index: int, instance: str, run: str = "") -> Verdict:
+        """Asks to run a task, which counts an attempt.
+
+        Args:
+            job_id: the job.
+            index: the task's number in it.
+            instance: the instance of the worker that asks.
+            run: the asking slot's process and the number of its run. The same run gets the same answer again.
+        """
+        arguments = [index, instance, run, self._settings.max_attempts]
+        answer, attempt = self._call("start", job_id, arguments, keys.WORKERS)
         return Verdict(answer.decode(), int(attempt))
+
+    def release(
+        self, job_id: str, index: int, instance: str, reason: str, *, pid: int | None = None, charge: bool = True
+    ) -> Release:
+        """Takes a task away from an instance of a worker that no longer runs it.
+
+        Args:
+            job_id: the job.
+            index: the task's number in it.
+            instance: who held it.
+            reason: what happened to it, as the end of a sentence.
+            pid: only if this process of the instance ran it.
+            charge: whether the attempt counts.
+        """
+        arguments = [index, instance, pid or "", int(charge), reason, self._settings.max_attempts]
+        answer, attempts = self._call("release", job_id, arguments)
+        return Release(answer.decode(), int(attempts))
+
+    def open_jobs(self) -> list[OpenJob]:
+        """The jobs that have tasks left; those that have ended or expired are taken off the list."""
+        fields = ["left", "running", "created", "queue", "tasks"]
+        with store_errors(self._settings):
+            names = [name.decode() for name in self._client.smembers(keys.OPEN)]
+            pipe = self._client.pipeline(transaction=False)
+            for name in names:
+                pipe.hmget(keys.job(name), fields)
+            rows = dict(zip(names, pipe.execute() if names else [], strict=True))
+            ended = [name for name, row in rows.items() if not int(row[0] or 0)]
+            if ended:
+                self._client.srem(keys.OPEN, *ended)
+        return [
+            OpenJob(
+                job_id=name,
+                tasks=int(row[4]),
+                queued=int(row[0]) - int(row[1] or 0),
+                running=int(row[1] or 0),
+                created=float(row[2]),
+                queue=row[3].decode(),
+            )
+            for name, row in rows.items()
+            if name not in ended
+        ]
 
     def finish(
         self,
@@ -285,14 +356,17 @@ class Records:
                 for part in range(task.parts):
                     pipe.delete(keys.result(record.job_id, index, task.attempt, part))
             pipe.zrem(keys.JOBS, record.job_id)
+            pipe.srem(keys.OPEN, record.job_id)
             pipe.execute()
 
-    def _call(self, script: str, job_id: str, arguments: list[Any], *more_keys: str) -> Any:
+    def call(self, script: str, script_keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """Calls one of the scripts in `lua/`."""
         with store_errors(self._settings):
-            return self._scripts[script](
-                keys=[keys.job(job_id), keys.tasks(job_id), keys.completions(job_id), *more_keys],
-                args=arguments,
-            )
+            return self._scripts[script](keys=list(script_keys), args=list(arguments))
+
+    def _call(self, script: str, job_id: str, arguments: list[Any], *more_keys: str) -> Any:
+        own = [keys.job(job_id), keys.tasks(job_id), keys.completions(job_id)]
+        return self.call(script, [*own, *more_keys], arguments)
 
 
 def _counts(row: list[bytes | None]) -> JobCounts | None:

@@ -23,6 +23,7 @@ class WorkerRecord:
 
     Attributes:
         name: its Celery node name.
+        instance: the name and what tells this start of it from its next one.
         slots: how many tasks it runs at a time.
         threads: threads of each slot's kernel.
         memory_mb: MiB of each slot's kernel.
@@ -33,6 +34,7 @@ class WorkerRecord:
     """
 
     name: str
+    instance: str
     slots: int
     threads: int
     memory_mb: int
@@ -42,38 +44,62 @@ class WorkerRecord:
     written: float = 0.0
 
 
-def announce_worker(records: Records, settings: Settings, worker: WorkerRecord) -> None:
-    """Says that a worker is alive, for the next few heartbeats."""
-    written = records.ping()
-    lifetime = max(1, int(SILENT_HEARTBEATS * settings.heartbeat_seconds))
-    values = {**asdict(worker), "versions": dict(worker.versions), "written": written}
-    with store_errors(settings):
-        pipe = records.client.pipeline(transaction=True)
-        pipe.set(keys.worker(worker.name), msgpack.packb(values), ex=lifetime)
-        pipe.zadd(keys.WORKERS, {worker.name: written})
-        pipe.zremrangebyscore(keys.WORKERS, "-inf", written - 100 * lifetime)
-        pipe.execute()
+@dataclass(frozen=True)
+class Beat:
+    """What the store says at a heartbeat: its time, whether this instance reconciles, and the ids of what it holds."""
+
+    time: float
+    leads: bool
+    held: frozenset[str]
 
 
-def withdraw_worker(records: Records, settings: Settings, name: str) -> None:
-    """Says that a worker has ended."""
+def lifetime_seconds(settings: Settings) -> float:
+    """How long an instance of a worker counts as alive after a heartbeat, by the store's clock."""
+    return max(1.0, SILENT_HEARTBEATS * settings.heartbeat_seconds)
+
+
+def announce_worker(records: Records, settings: Settings, worker: WorkerRecord) -> Beat:
+    """Says that an instance of a worker is alive, for the next few heartbeats."""
+    values = {**asdict(worker), "versions": dict(worker.versions)}
+    arguments = [worker.instance, msgpack.packb(values), int(1000 * lifetime_seconds(settings))]
+    time, leads, held = records.call("beat", _keys(settings, worker.instance), arguments)
+    return Beat(float(time), bool(leads), frozenset(task_id.decode() for task_id in held))
+
+
+def withdraw_worker(records: Records, settings: Settings, instance: str) -> None:
+    """Says that an instance of a worker has ended."""
+    records.call("leave", _keys(settings, instance), [instance])
+
+
+def held_tasks(records: Records, settings: Settings, instance: str) -> set[str]:
+    """The ids of what an instance of a worker holds."""
     with store_errors(settings):
-        pipe = records.client.pipeline(transaction=True)
-        pipe.delete(keys.worker(name))
-        pipe.zrem(keys.WORKERS, name)
-        pipe.execute()
+        return {task_id.decode() for task_id in records.client.smembers(keys.held(instance))}
+
+
+def silent_workers(records: Records, settings: Settings) -> set[str]:
+    """The listed instances of workers that do not count as alive at this moment."""
+    with store_errors(settings):
+        instances = [name.decode() for name in records.client.zrange(keys.WORKERS, 0, -1)]
+        rows = records.client.mget([keys.worker(instance) for instance in instances]) if instances else []
+    return {instance for instance, row in zip(instances, rows, strict=True) if row is None}
 
 
 def live_workers(records: Records, settings: Settings) -> list[WorkerRecord]:
     """The workers that are alive, by name."""
     with store_errors(settings):
-        names = [name.decode() for name in records.client.zrange(keys.WORKERS, 0, -1)]
-        rows = records.client.mget([keys.worker(name) for name in names]) if names else []
-    return sorted((_worker(row) for row in rows if row is not None), key=lambda worker: worker.name)
+        listed = records.client.zrange(keys.WORKERS, 0, -1, withscores=True)
+        rows = records.client.mget([keys.worker(name.decode()) for name, _ in listed]) if listed else []
+    alive = [_worker(row, written) for row, (_, written) in zip(rows, listed, strict=True) if row is not None]
+    return sorted(alive, key=lambda worker: (worker.name, worker.instance))
 
 
-def _worker(data: bytes) -> WorkerRecord:
-    values: dict[str, Any] = msgpack.unpackb(data)
+def _keys(settings: Settings, instance: str) -> list[str]:
+    return [keys.worker(instance), keys.WORKERS, keys.held(instance), keys.reconciler(settings.queue)]
+
+
+def _worker(data: bytes, written: float) -> WorkerRecord:
+    values: dict[str, Any] = {**msgpack.unpackb(data), "written": written}
     # A newer worker may say more of itself than this version knows.
     known = {name: values[name] for name in WorkerRecord.__dataclass_fields__ if name in values}
     return WorkerRecord(**known)

@@ -1,6 +1,6 @@
 -- Prepended to every script. A task is packed as
--- {state, attempt, started, finished, worker, seconds, reason, parts}.
-local STATE, ATTEMPT, STARTED, FINISHED, WORKER, SECONDS, REASON, PARTS = 1, 2, 3, 4, 5, 6, 7, 8
+-- {state, attempt, started, finished, instance, seconds, reason, parts, run, spared}.
+local STATE, ATTEMPT, STARTED, FINISHED, INSTANCE, SECONDS, REASON, PARTS, RUN, SPARED = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 local FINAL = {done = true, marked = true, failed = true, cancelled = true}
 
 -- The store's own clock: hosts may disagree by minutes.
@@ -12,20 +12,40 @@ end
 local function load(tasks, index)
   local raw = redis.call('HGET', tasks, index)
   if raw then return cmsgpack.unpack(raw) end
-  return {'queued', 0, 0, 0, '', 0, '', 0}
+  return {'queued', 0, 0, 0, '', 0, '', 0, '', 0}
 end
 
 local function save(tasks, index, task)
   redis.call('HSET', tasks, index, cmsgpack.pack(task))
 end
 
+-- The set of what an instance of a worker holds, as task ids. KEYS[1] is the job.
+local function held(instance) return 'aerq:held:' .. instance end
+local function task_id(index) return string.sub(KEYS[1], 10) .. '.' .. index end
+
+-- A task that ran runs no longer.
+local function let_go(index, task)
+  if task[STATE] ~= 'running' then return end
+  redis.call('HINCRBY', KEYS[1], 'running', -1)
+  redis.call('SREM', held(task[INSTANCE]), task_id(index))
+end
+
+-- How many of its starts count: a start that was handed back without a fault of its own is spared.
+local function charged(task) return task[ATTEMPT] - task[SPARED] end
+
+local function exhausted(task)
+  local last = task[REASON]
+  if last == '' then last = 'the worker process that ran it was lost each time' end
+  local times = charged(task) == 1 and 'once' or charged(task) .. ' times'
+  task[REASON] = 'it was started ' .. times .. ' and never ended: ' .. last
+end
+
 -- The one place where a task ends. KEYS: job, tasks, completions.
 local function finalise(index, task, state)
-  local was = task[STATE]
+  let_go(index, task)
   task[STATE] = state
   task[FINISHED] = now()
   save(KEYS[2], index, task)
-  if was == 'running' then redis.call('HINCRBY', KEYS[1], 'running', -1) end
   redis.call('HINCRBY', KEYS[1], state, 1)
   redis.call('XADD', KEYS[3], '*', 'i', index, 's', state, 'a', task[ATTEMPT], 'p', task[PARTS])
   if redis.call('HINCRBY', KEYS[1], 'left', -1) == 0 then

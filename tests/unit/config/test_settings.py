@@ -36,7 +36,8 @@ def test_defaults_are_the_documented_ones():
         "slot_memory_mb": None,
         "threads_per_slot": None,
         "heartbeat_seconds": 5.0,
-        "visibility_timeout_seconds": 3600,
+        "drain_seconds": 20.0,
+        "visibility_timeout_seconds": 86400,
         "flower_port": 5555,
         "log_level": "INFO",
     }

@@ -1,0 +1,61 @@
+"""Sending the messages of a job's tasks: all of them at the submit, some of them again when they were lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from celery import Celery
+
+from ..config.broker import publishing
+from ..config.queues import RUN_BASIC, RUN_EXPERIMENTS
+from ..config.settings import Settings
+from .message import Message
+from .records.job import JobRecord
+
+#: Circuits that are named where a task is shown.
+_NAMES = 3
+
+
+def publish_tasks(app: Celery, settings: Settings, record: JobRecord, indexes: Iterable[int] | None = None) -> None:
+    """Sends the messages of tasks to the broker. A task that gets two runs once all the same.
+
+    Args:
+        app: the application.
+        settings: where the broker is.
+        record: the job.
+        indexes: the tasks; None for all.
+
+    Raises:
+        UnavailableError: if the broker does not answer, is full, or does not confirm.
+    """
+    name = RUN_EXPERIMENTS if record.kind == "aer" else RUN_BASIC
+    messages = record.messages if indexes is None else [record.messages[index] for index in indexes]
+    with publishing(app, settings) as producer:
+        declare = None  # Celery declares the queue with the first message; to look at it with each costs a fifth of all
+        for message in messages:
+            app.send_task(
+                name,
+                kwargs=message.to_kwargs(),
+                task_id=message.task_id,
+                producer=producer,
+                queue=record.queue,
+                argsrepr="()",
+                kwargsrepr=shown(record, message),
+                time_limit=record.time_limit_seconds,
+                retry=False,
+                ignore_result=False,
+                declare=declare,
+            )
+            declare = ()
+
+
+def shown(record: JobRecord, message: Message) -> str:
+    """What Flower and the workers' logs show of a task: circuit, qubits and shots, never a payload."""
+    experiments = range(message.first, min(message.first + message.count, len(record.names)))
+    circuits = {record.circuits[number]: record.names[number] for number in experiments}
+    names = ", ".join(list(circuits.values())[:_NAMES])
+    if len(circuits) > _NAMES:
+        names += f" and {len(circuits) - _NAMES} more"
+    qubits = max((record.qubits[number] for number in experiments if number < len(record.qubits)), default=None)
+    text = f"circuit={names}" + ("" if qubits is None else f" qubits={qubits}") + f" shots={message.shots}"
+    return text if message.count == 1 else f"{text} experiments={message.count}"

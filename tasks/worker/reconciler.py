@@ -1,0 +1,204 @@
+"""Looks for what was lost: tasks of dead workers, and tasks whose message is nowhere.
+
+Every worker says for its messages that they are alive; one worker, the one that holds the lock in the store, looks for
+all. It believes only what it has seen for a while, with a store that answered all that time. What it gets wrong costs
+a message: a task that runs or has ended is not started again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from celery import Celery
+
+from ...config.errors import AerqError
+from ...config.settings import Settings
+from ..message import task_id
+from ..records.states import TaskState
+from ..records.store import OpenJob
+from ..records.workers import held_tasks, lifetime_seconds, silent_workers, withdraw_worker
+from .broker import QueueLength, RedisBroker, open_broker
+from .keeper import Keeper
+
+logger = logging.getLogger(__name__)
+
+#: A worker whose record is gone is dead when it is still gone after so many more heartbeats.
+_SILENT_HEARTBEATS = 2
+#: A job is left alone for so many heartbeats, and more if it is large: its messages may be on their way.
+_SUBMIT_HEARTBEATS = 6
+_SUBMITTED_PER_HEARTBEAT = 2500
+#: On a broker that does not show its messages: for how many heartbeats no message waits before tasks are sent again.
+_EMPTY_HEARTBEATS = 6
+#: A task is not sent again sooner than after so many heartbeats; each time it takes twice as long.
+_AGAIN_HEARTBEATS = 12
+#: A look through all messages may take this share of the time.
+_LOOK_SHARE = 0.1
+_JOIN_SECONDS = 5.0
+
+
+class Reconciler:
+    """One worker's share in finding what was lost.
+
+    Args:
+        app: the application.
+        settings: broker and store.
+        keeper: tells whether this worker looks for all, and sends messages.
+        consumer: the worker's consumer, once there is one.
+    """
+
+    def __init__(self, app: Celery, settings: Settings, keeper: Keeper, consumer: Callable[[], Any]) -> None:
+        self._settings = settings
+        self._keeper = keeper
+        self._consumer = consumer
+        self._broker = open_broker(app, settings)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="aerq-reconciler", daemon=True)
+        self._forget()
+
+    def start(self) -> None:
+        """Begins to look, once in a heartbeat."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Ends the thread."""
+        self._ending.set()
+        self._thread.join(_JOIN_SECONDS)
+
+    def _forget(self) -> None:
+        """Begins anew: what was seen before says nothing about now."""
+        self._silent: dict[str, float] = {}
+        self._signs: dict[str, tuple[float, float]] = {}
+        self._missing: set[str] = set()
+        self._short_before = False
+        self._empty_since: float | None = None
+        self._sent: dict[str, tuple[float, int]] = {}
+        self._next_look = 0.0
+
+    def _run(self) -> None:
+        while not self._ending.wait(self._settings.heartbeat_seconds):
+            try:
+                if isinstance(self._broker, RedisBroker):
+                    self._broker.renew(self._tags())
+                if self._keeper.leads and self._keeper.steady():
+                    self._bury_the_dead()
+                    self._give_back_what_is_stale()
+                    self._find_what_is_missing()
+                else:
+                    self._forget()
+            except (AerqError, OSError) as error:
+                self._forget()
+                logger.warning("could not look for what was lost: %s", error, extra={"action": "reconcile"})
+        self._broker.close()
+
+    def _tags(self) -> list[str]:
+        """Tags of the messages that this worker has. The main thread takes and gives them meanwhile."""
+        channel = getattr(getattr(self._consumer(), "task_consumer", None), "channel", None)
+        for _ in range(100):
+            with contextlib.suppress(RuntimeError):
+                return list(getattr(getattr(channel, "qos", None), "_delivered", None) or ())
+        return []
+
+    def _bury_the_dead(self) -> None:
+        """Takes what dead workers held and lets others run it."""
+        now = time.monotonic()
+        records, settings = self._keeper.records, self._settings
+        silent = silent_workers(records, settings)
+        self._silent = {instance: self._silent.get(instance, now) for instance in silent}
+        grace = _SILENT_HEARTBEATS * settings.heartbeat_seconds
+        for instance in [name for name, since in self._silent.items() if now - since >= grace]:
+            name = instance.partition("#")[0]
+            waiting = {
+                held
+                for held in held_tasks(records, settings, instance)
+                if self._keeper.release(held, instance, f"its worker {name} died or was cut off").answer == "queued"
+            }
+            if isinstance(self._broker, RedisBroker) and waiting:
+                tags = {tag: held for tag, held in self._broker.out().items() if held in waiting}
+                self._broker.give_back(tags)
+                waiting -= set(tags.values())
+            self._send(waiting)
+            withdraw_worker(records, settings, instance)
+            del self._silent[instance]
+            logger.warning("worker %s is gone", instance, extra={"action": "bury"})
+
+    def _give_back_what_is_stale(self) -> None:
+        """Gives back the messages of dead workers that had not been started. No host's clock is asked."""
+        if not isinstance(self._broker, RedisBroker):
+            return
+        now = time.monotonic()
+        seen = self._signs
+        signs = self._broker.signs()
+        self._signs = {
+            tag: seen[tag] if tag in seen and seen[tag][0] == score else (score, now) for tag, score in signs.items()
+        }
+        patience = lifetime_seconds(self._settings) + _SILENT_HEARTBEATS * self._settings.heartbeat_seconds
+        stale = self._broker.out([tag for tag, (_, since) in self._signs.items() if now - since >= patience])
+        if stale:
+            logger.warning("giving back %d messages of nobody", len(stale), extra={"action": "give_back"})
+            self._broker.give_back(stale)
+
+    def _find_what_is_missing(self) -> None:
+        """Sends messages for tasks that wait though nobody has a message for them."""
+        now = time.monotonic()
+        # The messages first: who takes one meanwhile takes a task from those that wait, too.
+        length = self._broker.length([self._settings.queue])
+        mine = [job for job in self._keeper.records.open_jobs() if job.queue == self._settings.queue]
+        if not self._too_few(length, mine, now):
+            self._missing = set()
+            return
+        if now < self._next_look:
+            return
+        present = self._present()
+        missing = {found for job in mine if self._is_old(job) and job.queued for found in self._waiting(job) - present}
+        # What is missing twice was not just on its way from the queue to a worker.
+        lost = missing & self._missing if self._broker.readable else missing
+        self._missing = missing
+        self._next_look = now + (time.monotonic() - now) / _LOOK_SHARE
+        self._send(found for found in lost if self._may_send(found, now))
+
+    def _too_few(self, length: QueueLength, jobs: Iterable[OpenJob], now: float) -> bool:
+        """Whether there are fewer messages than tasks that wait, for long enough."""
+        queued, running = sum(job.queued for job in jobs), sum(job.running for job in jobs)
+        if length.out is not None:
+            short = queued > length.waiting + max(0, length.out - running)
+            self._short_before, before = short, self._short_before
+            return short and before
+        if not queued or length.waiting:
+            self._empty_since = None
+            return False
+        self._empty_since = self._empty_since or now
+        return now - self._empty_since >= _EMPTY_HEARTBEATS * self._settings.heartbeat_seconds
+
+    def _present(self) -> set[str]:
+        if not isinstance(self._broker, RedisBroker):
+            return set()
+        return self._broker.waiting([self._settings.queue]) | set(self._broker.out().values())
+
+    def _is_old(self, job: OpenJob) -> bool:
+        """Whether the messages of a job have had the time to arrive."""
+        beats = _SUBMIT_HEARTBEATS + (job.queued + job.running) / _SUBMITTED_PER_HEARTBEAT
+        return self._keeper.records.ping() - job.created > beats * self._settings.heartbeat_seconds
+
+    def _waiting(self, job: OpenJob) -> set[str]:
+        known = self._keeper.records.tasks(job.job_id)
+        return {
+            task_id(job.job_id, index)
+            for index in range(job.tasks)
+            if index not in known or known[index].state is TaskState.QUEUED
+        }
+
+    def _may_send(self, found: str, now: float) -> bool:
+        last, times = self._sent.get(found, (0.0, 0))
+        pause = _AGAIN_HEARTBEATS * 2 ** max(0, times - 1) * self._settings.heartbeat_seconds
+        if times and now - last < pause:
+            return False
+        self._sent[found] = (now, times + 1)
+        return True
+
+    def _send(self, task_ids: Iterable[str]) -> None:
+        self._keeper.publish(task_ids)

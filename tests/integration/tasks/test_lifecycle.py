@@ -1,0 +1,149 @@
+"""Nothing lost, nothing doubled: slots, workers and messages that disappear while tasks run."""
+
+import os
+import signal
+
+import psutil
+import pytest
+from qiskit.providers import JobStatus
+
+from aerq.config.queues import RUN_EXPERIMENTS
+from aerq.jobs import JobError
+from aerq.tasks.records.job import JobRecord
+from aerq.tasks.records.states import TaskState
+
+
+def again(job, times=1, index=0):
+    """Sends the message of a task again."""
+    executor = job.executor()
+    message = executor.records.record(job.job_id()).messages[index]
+    for _ in range(times):
+        executor.app.send_task(
+            RUN_EXPERIMENTS, kwargs=message.to_kwargs(), task_id=message.task_id, queue=executor.settings.queue
+        )
+
+
+def waiting(site, job):
+    return job.executor().records.client.llen(site.settings.queue)
+
+
+def ends(job):
+    """How often a task of the job has ended."""
+    return len(job.executor().records.completions(job.job_id(), "0", None)[1])
+
+
+def test_the_same_message_ten_times_runs_once_at_a_time(site):
+    worker = site.start("one", slots=3)
+    job = site.backend().run(site.endless(), shots=1)
+    running = site.await_running(job)
+    again(job, 10)
+    site.await_that(lambda: waiting(site, job) == 0)
+    # slots that got one of them are free again, so another job runs
+    assert site.backend().run([site.bell()] * 4, shots=10).result(timeout=site.TIMEOUT).success
+    assert site.task(job) == running
+    assert len(worker.computing()) == 1
+    job.cancel()
+    assert ends(job) == 1
+
+
+def test_a_slot_that_is_killed_loses_nothing(site):
+    worker = site.start("one", slots=2)
+    expected = site.backend().run(site.long(), shots=50, seed_simulator=5).result(timeout=site.TIMEOUT).get_counts()
+    job = site.backend().run([site.long(), site.bell()], shots=50, seed_simulator=5)
+    task = site.await_running(job)
+    os.kill(task.pid, signal.SIGKILL)
+    result = job.result(timeout=site.TIMEOUT)
+    assert result.get_counts(0) == expected
+    assert job.metrics()["attempts"] == 3
+    assert ends(job) == 2
+    assert len(worker.slots()) == 2
+
+
+def test_a_task_that_kills_its_slots_ends_with_the_cause(site):
+    site.start("one", slots=1, max_attempts=2)
+    job = site.backend().run([site.endless("poison"), site.bell()], shots=1)
+    for attempt in (1, 2):
+        os.kill(site.await_running(job, attempt=attempt).pid, signal.SIGABRT)
+    with pytest.raises(JobError, match=r"started 2 times and never ended: the process of its slot was aborted"):
+        job.worker_results(0, timeout=site.TIMEOUT)
+    assert job.status(0) is JobStatus.ERROR
+    assert job.worker_results(1, timeout=site.TIMEOUT).success
+
+
+def test_a_dead_worker_s_tasks_run_elsewhere_and_its_slots_are_gone(site):
+    first = site.start("first", slots=1)
+    job = site.backend().run([site.endless(), site.bell("waits")], shots=1)
+    site.await_running(job, worker=first.name)
+    slots = first.slots()
+    second = site.start("second", slots=2)
+    first.kill()
+    assert psutil.wait_procs(slots, timeout=site.TIMEOUT)[1] == []
+    again_there = site.await_running(job, attempt=2, worker=second.name)
+    assert again_there.attempts == 2
+    assert job.worker_results(1, timeout=site.TIMEOUT).success
+    job.cancel()
+
+
+def test_messages_that_are_lost_are_sent_again(site):
+    job = site.backend().run([site.bell(f"b{number}") for number in range(20)], shots=10, seed_simulator=1)
+    client = job.executor().records.client
+    assert client.delete(site.settings.queue) == 1
+    site.start("one", slots=2)
+    assert job.result(timeout=site.TIMEOUT).success
+    assert ends(job) == 20
+
+
+def test_a_set_whose_client_died_in_the_middle_is_made_whole(site):
+    backend = site.backend()
+    done = backend.run([site.bell() for _ in range(5)], shots=10, seed_simulator=1)
+    executor = done.executor()
+    found = executor.records.record(done.job_id())
+    site.start("one", slots=2)
+    expected = done.result(timeout=site.TIMEOUT).get_counts()
+    # a record without messages is what such a client leaves behind
+    values = {**vars(found), "job_id": "orphan"}
+    values["messages"] = tuple(type(one)(**{**vars(one), "job": "orphan"}) for one in found.messages)
+    executor.records.create(JobRecord(**values), {})
+    job = site.provider().job("orphan")
+    assert job.result(timeout=site.TIMEOUT).get_counts() == expected
+
+
+def test_a_message_that_a_dead_worker_had_and_not_started_runs_elsewhere(site):
+    first = site.start("first", slots=1)
+    first.process.send_signal(signal.SIGSTOP)
+    job = site.backend().run(site.bell(), shots=10)
+    # the stopped worker waits at the broker, which gives it the message
+    site.await_that(lambda: waiting(site, job) == 0)
+    first.kill()
+    site.start("second", slots=1)
+    assert job.result(timeout=site.TIMEOUT).success
+
+
+def test_a_connection_to_the_broker_that_drops_starts_nothing_twice(site):
+    worker = site.start("one", slots=2)
+    job = site.backend().run([site.long(), site.bell()], shots=50, seed_simulator=5)
+    running = site.await_running(job)
+    client = job.executor().records.client
+    client.execute_command("CLIENT", "KILL", "TYPE", "normal")
+    client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    assert job.result(timeout=site.TIMEOUT).success
+    assert site.task(job).started == running.started
+    assert job.metrics()["attempts"] == 2
+    assert site.backend().run([site.bell()] * 4, shots=10).result(timeout=site.TIMEOUT).success
+    assert worker.process.poll() is None
+
+
+def test_a_worker_that_was_cut_off_stops_what_others_run(site):
+    first = site.start("first", slots=1)
+    job = site.backend().run(site.endless(), shots=1)
+    slot = psutil.Process(site.await_running(job).pid)
+    second = site.start("second", slots=1)
+    # the whole parent sleeps, and its slot computes on
+    first.process.send_signal(signal.SIGSTOP)
+    site.await_running(job, attempt=2, worker=second.name)
+    assert slot.is_running()
+    first.process.send_signal(signal.SIGCONT)
+    site.await_that(lambda: not slot.is_running() or slot.status() == psutil.STATUS_ZOMBIE)
+    assert site.task(job).state is TaskState.RUNNING
+    assert site.task(job).worker == second.name
+    job.cancel()
