@@ -126,7 +126,7 @@ class JobLife(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def start(self, data):
-        """A worker takes a task's message: the first time, or again after a worker has died with it."""
+        """A worker takes a task's message: the first time, again after a worker has died with it, or once too often."""
         if not self.jobs:
             return
         name, job = self._some(data)
@@ -135,14 +135,31 @@ class JobLife(RuleBasedStateMachine):
         verdict = self.records.start(name, index, "worker")
         if task.state.final:
             assert verdict.answer == "final"
-        elif task.attempts == MAX_ATTEMPTS:
-            assert verdict.answer == "exhausted"
-            job.end(index, TaskState.FAILED)
-            task.reason = "never ended"
+        elif task.state is TaskState.RUNNING:
+            assert verdict.answer == "held"
         else:
             task.attempts += 1
             task.state = TaskState.RUNNING
             assert (verdict.answer, verdict.attempt) == ("run", task.attempts)
+
+    @rule(data=st.data())
+    def lose(self, data):
+        """The slot or the worker that runs a task dies."""
+        if not self.jobs:
+            return
+        name, job = self._some(data)
+        index = data.draw(st.integers(0, len(job.tasks) - 1), label="task")
+        task = job.tasks[index]
+        released = self.records.release(name, index, "worker", "its slot crashed")
+        if task.state is not TaskState.RUNNING:
+            assert released.answer == ("final" if task.state.final else "queued")
+        elif task.attempts == MAX_ATTEMPTS:
+            assert released.answer == "failed"
+            job.end(index, TaskState.FAILED)
+            task.reason = "never ended"
+        else:
+            assert released.answer == "queued"
+            task.state = TaskState.QUEUED
 
     @rule(data=st.data(), success=st.booleans(), parts=st.integers(1, 3))
     def finish(self, data, success, parts):
@@ -160,7 +177,8 @@ class JobLife(RuleBasedStateMachine):
         pieces = [encoded[start : start + size] for start in range(0, len(encoded), size)]
         state = TaskState.DONE if success else TaskState.MARKED
         first = self.records.finish(name, index, attempt, state, parts=pieces)
-        assert first is (task.state is TaskState.RUNNING and attempt == task.attempts)
+        # also when it was given up for dead and nobody has started again: the bits are the same
+        assert first is (not task.state.final and attempt == task.attempts)
         if first:
             job.end(index, state)
             task.result = attempt
