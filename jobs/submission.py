@@ -85,6 +85,7 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
         kind=submission.kind,
         as_set=submission.as_set,
         aerq=versions()["aerq"],
+        aer=versions()["qiskit-aer"] if submission.kind == "aer" else "",
         time_limit_seconds=seconds,
         notes=notes_of(qobjs),
         queue=settings.queue,

@@ -25,6 +25,8 @@ from .message import parse_task_id
 from .message import task_id as make_task_id
 from .records.states import TaskRecord, TaskState
 from .records.store import Records
+from .versions import versions
+from .worker.instance import this_instance
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +68,10 @@ class RecordBackend(BaseBackend):  # type: ignore[misc]
         if place is not None and state in (states.FAILURE, states.REVOKED):
             cancelled = state == states.REVOKED
             try:
-                self.records.fail(*place, "" if cancelled else failure_reason(result), cancelled=cancelled)
+                if cancelled:
+                    self.records.fail(*place, "", cancelled=True)
+                else:  # what fails here is no failure of another worker that has the task by now
+                    self.records.fail(*place, failure_reason(result), instance=this_instance(""))
             except UnavailableError as error:  # in the parent's event loop, which must go on
                 logger.error("the end of task %s could not be recorded: %s", task_id, error)
         return result
@@ -210,6 +215,11 @@ def failure_reason(result: Any) -> str:
         return f"it ran longer than its time limit of {text} seconds and was stopped"
     if kind == "WorkerLostError":
         return f"the worker process that ran it was lost ({text})"
+    if kind == "NotRegistered":
+        return (
+            f"this worker's aerq {versions()['aerq']} does not know the task {text}; run the same version of aerq on "
+            "both sides"
+        )
     if kind == "ExperimentsFailedError":  # a sentence of our own
         return text
     return f"{kind}: {text}" if text else kind

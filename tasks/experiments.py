@@ -110,7 +110,8 @@ class Slot:
         state = TaskState.DONE if output.get("success", False) else TaskState.MARKED
         log_end(message, qobj, verdict.attempt, state, seconds, reason_in(output))
         parts = split_parts(data, self._settings.result_part_mb * MEBIBYTE)
-        self._finish(message, verdict.attempt, state, seconds, parts=parts)
+        if not self._finish(message, verdict.attempt, state, seconds, parts=parts):
+            raise Ignore("the task has ended, or a newer attempt runs")
         return state.value
 
     def _finish(

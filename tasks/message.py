@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from .versions import versions
 from .wire.errors import DecodingError
 
 #: Raised by one whenever an older worker could misread a newer message.
@@ -52,24 +54,25 @@ class Message:
         """Digests of all payloads that the task needs."""
         return [digest for digest in (self.circuits, self.options, self.noise, self.binds) if digest is not None]
 
-    def to_kwargs(self) -> dict[str, Any]:
-        """The message as the keyword arguments of the Celery task."""
-        return {"version": MESSAGE_VERSION, **{field.name: getattr(self, field.name) for field in fields(self)}}
+    def to_kwargs(self, aerq: str = "", aer: str = "") -> dict[str, Any]:
+        """The message as the keyword arguments of the Celery task.
+
+        Args:
+            aerq: the version of aerq that submitted the job.
+            aer: the version of qiskit-aer there, if Aer runs the task.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {"version": MESSAGE_VERSION, "aerq": aerq, "aer": aer, **values}
 
     @classmethod
     def from_kwargs(cls, kwargs: dict[str, Any]) -> Message:
         """Reads a message from the keyword arguments of a Celery task.
 
         Raises:
-            DecodingError: if it is cut, of an unknown version, or holds values of the wrong type.
+            DecodingError: if it is cut, of a version that this one cannot run, or holds values of the wrong type.
         """
-        version = kwargs.get("version")
-        if version != MESSAGE_VERSION:
-            raise DecodingError(
-                f"a message has version {str(version)[:20]}, this aerq reads version {MESSAGE_VERSION}; "
-                "run the same version of aerq on both sides"
-            )
-        values = {key: value for key, value in kwargs.items() if key != "version"}
+        refuse_other_versions(kwargs, versions())
+        values = {key: value for key, value in kwargs.items() if key not in _VERSIONS}
         if values.keys() != {field.name for field in fields(cls)}:
             raise DecodingError("a message has missing or unknown fields; it was changed or cut on its way")
         for field in fields(cls):
@@ -79,6 +82,36 @@ class Message:
         return cls(**values)
 
 
+def refuse_other_versions(kwargs: Mapping[str, Any], here: Mapping[str, str]) -> None:
+    """Refuses what this worker cannot read, or would compute with other random numbers.
+
+    Args:
+        kwargs: the keyword arguments of a Celery task.
+        here: this worker's versions.
+
+    Raises:
+        DecodingError: with both versions.
+    """
+    version, aerq, aer = (str(kwargs.get(name) or "")[:20] for name in _VERSIONS)
+    if version != str(MESSAGE_VERSION):
+        raise DecodingError(
+            f"it was submitted by aerq {aerq or 'of an unknown version'} in messages of version "
+            f"{version or 'unknown'}, and this worker's aerq {here['aerq']} reads version {MESSAGE_VERSION}; run the "
+            "same version of aerq on both sides"
+        )
+    if aer and _minor(aer) != _minor(here["qiskit-aer"]):
+        raise DecodingError(
+            f"it was submitted with qiskit-aer {aer}, and this worker has {here['qiskit-aer']}, which may compute "
+            "other counts from the same seed; install the same version of qiskit-aer on both sides"
+        )
+
+
+def _minor(version: str) -> list[str]:
+    """What must agree of two versions: a patch changes no bits, and `aerq doctor` tells of it."""
+    return version.split(".")[:2]
+
+
+_VERSIONS = ("version", "aerq", "aer")
 _NUMBERS = {"index", "first", "count", "offset", "shots", "memory_mb"}
 _OPTIONAL = {"noise", "binds"}
 

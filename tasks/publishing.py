@@ -35,7 +35,7 @@ def publish_tasks(app: Celery, settings: Settings, record: JobRecord, indexes: I
         for message in messages:
             app.send_task(
                 name,
-                kwargs=message.to_kwargs(),
+                kwargs=message.to_kwargs(record.aerq, record.aer),
                 task_id=message.task_id,
                 producer=producer,
                 queue=record.queue,

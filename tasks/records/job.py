@@ -34,6 +34,7 @@ class JobRecord:
         notes: what the result says of how the job was split: sentences, each with the experiments that it is about.
         queue: the queue that its messages are sent to.
         qubits: how many qubits each experiment's circuit has, in order.
+        aer: the version of qiskit-aer there, if Aer runs the job.
     """
 
     job_id: str
@@ -50,6 +51,7 @@ class JobRecord:
     notes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     queue: str = "aerq"
     qubits: tuple[int, ...] = ()
+    aer: str = ""
 
     def pack(self) -> bytes:
         """The record as bytes, without repeating the job's id in each message."""

@@ -236,10 +236,18 @@ class Records:
         arguments = [index, attempt, state.value, repr(seconds), reason, len(parts), bytes(inline)]
         return bool(self._call("finish", job_id, arguments, keys.result(job_id, index, attempt)))
 
-    def fail(self, job_id: str, index: int, reason: str, *, cancelled: bool = False) -> bool:
-        """Ends a task without a result; returns whether this was the first end."""
+    def fail(self, job_id: str, index: int, reason: str, *, cancelled: bool = False, instance: str = "") -> bool:
+        """Ends a task without a result; returns whether this was the first end.
+
+        Args:
+            job_id: the job.
+            index: the task's number in it.
+            reason: why, in a sentence.
+            cancelled: whether somebody wanted that.
+            instance: not if another instance of a worker than this one runs it.
+        """
         state = TaskState.CANCELLED if cancelled else TaskState.FAILED
-        return bool(self._call("fail", job_id, [index, state.value, reason]))
+        return bool(self._call("fail", job_id, [index, state.value, reason, instance]))
 
     # -- producer -------------------------------------------------------------------------------------------------
 

@@ -74,11 +74,13 @@ class Keeper:
         self.records = Records(settings)
         #: Whether what runs is given back without a fault of its own: what its slots leave behind does not count.
         self.handing_back = False
+        #: Whether this worker was told to stop.
+        self.stopping = False
         #: Whether this worker looks for what was lost, for all.
         self.leads = False
         self._slots = int(getattr(app, "aerq_slots", 1))
         self._limits = kernel_limits(settings, self._slots)
-        self._versions = versions()
+        self._versions = dict(versions())
         self._steady_since: float | None = None
         self._connected_since: float | None = None
         self._losses: deque[_Loss] = deque()
@@ -109,6 +111,7 @@ class Keeper:
 
     def stop(self, **_: Any) -> None:
         """Begins to drain; called again it ends the wait. A signal handler may call it."""
+        self.stopping = True
         self._words.put(_STOP)
 
     def end(self) -> None:
@@ -138,13 +141,19 @@ class Keeper:
         for pid in self._slot_pids():
             _kill(pid)
 
-    def lost(self, task_id: str, pid: int | None, reason: str) -> Release | None:
+    def lost(self, task_id: str, pid: int | None, reason: str, *, told_to_stop: bool = False) -> Release | None:
         """Takes a task from a slot that died.
+
+        Args:
+            task_id: the task.
+            pid: the slot's process.
+            reason: what it died of.
+            told_to_stop: whether it was asked to end. If its parent was, too, that was for the same reason.
 
         Returns:
             What became of the task, or None if the store does not answer: the task is taken later then.
         """
-        loss = _Loss(task_id, pid, reason, charge=not self.handing_back)
+        loss = _Loss(task_id, pid, reason, charge=not (self.handing_back or (self.stopping and told_to_stop)))
         try:
             return self._release(loss)
         except UnavailableError as error:

@@ -35,7 +35,9 @@ class ExperimentRequest(Request):  # type: ignore[misc]
             super().on_failure(exc_info, send_failed_event, return_ok)
             return
         task_ready(self)
-        released = keeper.lost(self.id, self.worker_pid, cause_of_loss(error, self.kwargs or {}))
+        told_to_stop = not isinstance(error, WorkerLostError) or "SIGTERM" in str(error)
+        reason = cause_of_loss(error, self.kwargs or {})
+        released = keeper.lost(self.id, self.worker_pid, reason, told_to_stop=told_to_stop)
         if released is not None and released.answer == "queued":
             self._give_back(at_the_head=released.attempts <= _LOSSES_AT_THE_HEAD)
             return

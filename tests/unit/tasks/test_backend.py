@@ -2,9 +2,11 @@
 
 import pytest
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.exceptions import NotRegistered
 
 from aerq.tasks.backend import CELERY_STATES, failure_reason
 from aerq.tasks.records.states import TaskState
+from aerq.tasks.versions import versions
 
 
 def test_every_state_has_one_of_celerys():
@@ -19,6 +21,11 @@ def test_every_state_has_one_of_celerys():
         ({"exc_type": "ValueError", "exc_message": ["bad", "thing"]}, "ValueError: bad thing"),
         ({"exc_type": "ExperimentsFailedError", "exc_message": ["a sentence"]}, "a sentence"),
         (ValueError("bad"), "ValueError: bad"),
+        (
+            NotRegistered("aerq.run_new"),
+            f"this worker's aerq {versions()['aerq']} does not know the task aerq.run_new; run the same version of "
+            "aerq on both sides",
+        ),
         ("text", "text"),
     ],
 )

@@ -3,21 +3,29 @@
 import pytest
 
 from aerq.tasks.message import Message, parse_task_id, task_id
+from aerq.tasks.versions import versions
 from aerq.tasks.wire.errors import DecodingError
 
+AER = ".".join(versions()["qiskit-aer"].split(".")[:2])
 MESSAGE = Message("job", 3, "c" * 64, "o" * 64, None, "b" * 64, 4, 2, 0, 100, -5)
 
 
 def test_a_message_survives_its_trip():
     assert Message.from_kwargs(MESSAGE.to_kwargs()) == MESSAGE
+    assert Message.from_kwargs(MESSAGE.to_kwargs("0.2.0", f"{AER}.99")) == MESSAGE
     assert MESSAGE.digests() == ["c" * 64, "o" * 64, "b" * 64]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"version": 2}, "version 2, this aerq reads version 1"),
-        ({"version": None}, "version None"),
+        (
+            {"version": 2, "aerq": "9.0"},
+            r"aerq 9\.0 in messages of version 2, and this worker's aerq [\d.]+ reads version 1",
+        ),
+        ({"version": None}, "messages of version unknown"),
+        ({"aer": "0.17.4"}, r"qiskit-aer 0\.17\.4, and this worker has 0\.18"),
+        ({"aer": "1.18.2"}, r"qiskit-aer 1\.18\.2"),
         ({"extra": 1}, "missing or unknown fields"),
         ({"shots": "10"}, "'shots'"),
         ({"shots": True}, "'shots'"),
