@@ -22,8 +22,8 @@ def worker(slots: int | None, name: str | None, celery_options: tuple[str, ...])
     """Start a worker in the foreground.
 
     Broker and store come from AERQ_BROKER_URL and AERQ_STORE_URL; without them it joins a running `aerq up`.
-    Everything after -- goes to Celery; the same as `celery -A aerq.tasks worker`. SIGTERM or Ctrl-C waits for running
-    experiments to end; a second Ctrl-C stops at once.
+    Everything after -- goes to Celery; the same as `celery -A aerq.tasks worker`. SIGTERM or Ctrl-C lets running
+    experiments end for AERQ_DRAIN_SECONDS (20), then other workers get them; a second one does not wait.
     """
     settings = _settings()
     command = [

@@ -62,19 +62,13 @@ class Broker:
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:
-        """A channel of a connection of its own; a new connection after each error.
+        """A channel of a connection that is closed afterwards: RabbitMQ gives up one that is silent between two looks.
 
         Raises:
             UnavailableError: if the broker does not answer.
         """
-        with self._fresh_after_errors():
-            if self._connection is None:
-                self._connection = self._app.connection_for_write()
-            channel = self._connection.channel()
-            try:
-                yield channel
-            finally:
-                channel.close()
+        with broker_errors(self._settings), self._app.connection_for_write() as connection:
+            yield connection.channel()
 
     @contextmanager
     def _fresh_after_errors(self) -> Iterator[None]:

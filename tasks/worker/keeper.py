@@ -179,7 +179,8 @@ class Keeper:
             except AerqError as error:  # of a newer aerq, whose workers publish it
                 logger.warning("job %s is left to others: %s", job_id, error, extra={"action": "publish"})
                 continue
-            if record is not None:
+            # Those of another queue are found missing by a worker that reads it.
+            if record is not None and record.queue == self._settings.queue:
                 publish_tasks(self._app, self._settings, record, indexes)
                 logger.info("published %d tasks of job %s again", len(indexes), job_id, extra={"action": "publish"})
 
@@ -269,12 +270,13 @@ class Keeper:
 
     def _give_back_orphans(self, held: frozenset[str]) -> None:
         """Takes from this worker what the store thinks it runs and it does not, if that is no matter of order."""
-        if self._stop_at is not None:
+        pids = self._slot_pids()
+        if self._stop_at is not None or not pids:
             return
         here = {request.id for request in _active()} | set(worker_state.requests)
         orphans = held - here
         for task_id, task in self._tasks(orphans & self._orphans).items():
-            if task.pid not in self._slot_pids():
+            if task.pid not in pids:
                 self._release(_Loss(task_id, task.pid, "the process of its slot ended", charge=True))
             elif self._settled():
                 self._release(_Loss(task_id, task.pid, "its slot gave it up", charge=False))

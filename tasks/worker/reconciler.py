@@ -154,7 +154,13 @@ class Reconciler:
         if now < self._next_look:
             return
         present = self._present()
-        missing = {found for job in mine if self._is_old(job) and job.queued for found in self._waiting(job) - present}
+        time_there = self._keeper.records.ping()
+        missing = {
+            found
+            for job in mine
+            if job.queued and self._is_old(job, time_there)
+            for found in self._waiting(job) - present
+        }
         # What is missing twice was not just on its way from the queue to a worker.
         lost = missing & self._missing if self._broker.readable else missing
         self._missing = missing
@@ -179,10 +185,10 @@ class Reconciler:
             return set()
         return self._broker.waiting([self._settings.queue]) | set(self._broker.out().values())
 
-    def _is_old(self, job: OpenJob) -> bool:
+    def _is_old(self, job: OpenJob, time_there: float) -> bool:
         """Whether the messages of a job have had the time to arrive."""
         beats = _SUBMIT_HEARTBEATS + (job.queued + job.running) / _SUBMITTED_PER_HEARTBEAT
-        return self._keeper.records.ping() - job.created > beats * self._settings.heartbeat_seconds
+        return time_there - job.created > beats * self._settings.heartbeat_seconds
 
     def _waiting(self, job: OpenJob) -> set[str]:
         known = self._keeper.records.tasks(job.job_id)

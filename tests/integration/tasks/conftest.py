@@ -126,7 +126,7 @@ class Site:
 
     def __init__(self, server: ValkeyServer, folder: Any) -> None:
         self.server = server
-        self.settings = Settings(broker_url=server.connection_url, heartbeat_seconds=0.5, drain_seconds=60)
+        self.settings = Settings(broker_url=server.connection_url, heartbeat_seconds=1, drain_seconds=60)
         self._folder = folder
         self._workers: list[Worker] = []
 

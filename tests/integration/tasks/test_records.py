@@ -192,6 +192,14 @@ def test_nothing_is_held_after_the_end(records, end):
     assert records.release("j", 0, "a#1", "lost").answer == "final"
 
 
+def test_a_failure_elsewhere_does_not_end_what_runs(records):
+    records.create(job(), {})
+    records.start("j", 0, "a#1")
+    assert not records.fail("j", 0, "its message has another version", instance="b#1")
+    assert records.fail("j", 0, "it ran longer than its time limit", instance="a#1")
+    assert records.fail("j", 1, "its message has another version", instance="b#1")
+
+
 def test_open_jobs_are_those_with_tasks_left(records):
     records.create(job("a"), {})
     records.create(job("b", 1), {})
