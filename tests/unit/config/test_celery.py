@@ -40,5 +40,5 @@ class TestRabbitMQ:
     def test_is_not_told_what_redis_is_told(self):
         assert configuration(self.SETTINGS)["broker_transport_options"] == {}
         redis = configuration(Settings(broker_url="redis://localhost/0"))
-        assert redis["broker_transport_options"]["visibility_timeout"] == 3600
+        assert redis["broker_transport_options"]["visibility_timeout"] == 86400
         assert redis["task_queues"][0].queue_arguments is None
