@@ -123,7 +123,7 @@ class RedisBroker(Broker):
                 found = client.hgetall(channel.unacked_key)
             else:
                 found = dict(zip(tags, client.hmget(channel.unacked_key, list(tags)), strict=True)) if tags else {}
-        ids = {_text(tag): _task_id(json.loads(data)[0]) for tag, data in found.items() if data is not None}
+        ids = {_text(tag): _task_id(data) for tag, data in found.items() if data is not None}
         return {tag: task_id for tag, task_id in ids.items() if task_id is not None}
 
     def waiting(self, queues: Collection[str]) -> set[str]:
@@ -137,7 +137,7 @@ class RedisBroker(Broker):
             for key in self._lists(channel, queues):
                 start = 0
                 while page := client.lrange(key, start, start + _PAGE - 1):
-                    found.update(_task_id(json.loads(data)) for data in page)
+                    found.update(map(_task_id, page))
                     start += len(page)
         return {task_id for task_id in found if task_id is not None}
 
@@ -173,10 +173,14 @@ def open_broker(app: Celery, settings: Settings) -> Broker:
     return kind(app, settings)
 
 
-def _task_id(message: dict[str, Any]) -> str | None:
-    """The task id of a message as kombu stores it, or None if it is not one of ours."""
-    headers = message.get("headers") or {}
-    return headers.get("id") if headers.get("task") in (RUN_EXPERIMENTS, RUN_BASIC) else None
+def _task_id(data: bytes) -> str | None:
+    """The task id of a message as kombu stores it, waiting or out, or None if it is not one of ours or none at all."""
+    try:
+        message = json.loads(data)
+        headers = (message[0] if isinstance(message, list) else message)["headers"]
+        return str(headers["id"]) if headers["task"] in (RUN_EXPERIMENTS, RUN_BASIC) else None
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def _text(value: str | bytes) -> str:

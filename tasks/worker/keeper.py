@@ -245,6 +245,8 @@ class Keeper:
             self._steady_since = None
             self.leads = False
             logger.warning("no heartbeat: %s", error, extra={"action": "heartbeat"})
+        except Exception:  # whatever it is, a worker that stops saying so counts as dead
+            logger.exception("no heartbeat", extra={"action": "heartbeat"})
         else:
             self._steady_since = self._steady_since or time.monotonic()
 

@@ -93,6 +93,9 @@ class Reconciler:
             except (AerqError, OSError) as error:
                 self._forget()
                 logger.warning("could not look for what was lost: %s", error, extra={"action": "reconcile"})
+            except Exception:  # whatever it is, the next look may go well
+                self._forget()
+                logger.exception("could not look for what was lost", extra={"action": "reconcile"})
         self._broker.close()
 
     def _tags(self) -> list[str]:

@@ -1,0 +1,27 @@
+"""What a slot died of, as its user reads it."""
+
+import pytest
+from billiard.exceptions import WorkerLostError
+
+from aerq.tasks.worker.causes import cause_of_loss
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("signal 9 (SIGKILL)", "was killed (SIGKILL), most likely because its host ran out of memory"),
+        ("signal 11 (SIGSEGV)", "crashed (SIGSEGV)"),
+        ("signal 24 (SIGXCPU)", "was ended by a signal (SIGXCPU)"),
+        ("exitcode 3", "ended with exit code 3"),
+        ("", "ended"),
+    ],
+)
+def test_a_cause_is_the_end_of_a_sentence(text, said):
+    error = WorkerLostError(f"Worker exited prematurely: {text} Job: 5.")
+    assert cause_of_loss(error, {}) == f"the process of its slot {said}"
+
+
+def test_the_estimate_is_named_where_there_is_one():
+    error = WorkerLostError("Worker exited prematurely: signal 9 (SIGKILL) Job: 5.")
+    assert cause_of_loss(error, {"memory_mb": 512}).endswith("; the estimate of its memory is 512 MiB")
+    assert "estimate" not in cause_of_loss(error, {"memory_mb": 0})
