@@ -11,7 +11,7 @@ from .processes import Child
 from .waiting import until
 
 #: Longest time in seconds that a worker takes to start, with others beside it.
-START_SECONDS = 90
+START_SECONDS = 150
 
 
 class Worker:
