@@ -30,6 +30,8 @@ from qiskit_aer.backends.controller_wrappers import AerCircuit
 from qiskit_aer.library.save_instructions.save_data import SaveData
 from qiskit_aer.noise.errors.base_quantum_error import QuantumChannelInstruction
 
+from ..tasks.wire.errors import EncodingError
+from ..tasks.wire.nesting import check_nesting
 from .binds import circuit_label, plain_binds
 from .errors import QobjValidationError
 from .loading import check_control_flow, check_multiplexers, check_phases, check_widths
@@ -84,9 +86,12 @@ def validate_circuits(
             continue
         seen.add(id(circuit))
         try:
+            check_nesting(circuit)
             _CircuitCheck(circuit, basis, slots).check()
         except QobjValidationError as error:
             raise QobjValidationError(f"{circuit_label(index, circuit)} {error}") from error
+        except EncodingError as error:
+            raise QobjValidationError(f"{circuit_label(index, circuit)}: {error}") from error
     plain_binds(circuits, parameter_binds)
     check_widths(circuits, options)
     check_phases(circuits, options)

@@ -6,13 +6,17 @@ Measured with Qiskit 2.6: an `if`, loop or box takes 2 steps, a `switch` 4, a cl
 
 from __future__ import annotations
 
-from qiskit.circuit import ControlFlowOp, SwitchCaseOp
+from qiskit import QuantumCircuit
+from qiskit.circuit import ControlFlowOp, ForLoopOp, SwitchCaseOp
 from qiskit.circuit.classical import expr
 
 from .errors import EncodingError
 
 #: Below 100 by what surrounds the nesting: the circuit itself and the values at its bottom.
 STEPS = 90
+
+#: Aer copies the body of a for loop once for each index, which takes a minute for as many as this.
+UNROLLED = 100_000
 
 _BODY_STEPS = 2
 _CASE_STEPS = 4
@@ -69,3 +73,36 @@ def _children(node: expr.Expr) -> list[object]:
     if isinstance(node, expr.Index):
         return [node.target, node.index]
     return []
+
+
+def check_nesting(circuit: QuantumCircuit) -> None:
+    """Checks that a circuit's control flow can be read again, and that its loops can be unrolled.
+
+    It calls itself nowhere, and ends early where blocks are shared so often that their copies fit no memory.
+
+    Args:
+        circuit: the circuit; definitions of its instructions are not looked at.
+
+    Raises:
+        EncodingError: if it is too deep, or too much once it is unrolled.
+    """
+    size = 0
+    pending = [(circuit, 0, 1)]
+    while pending:
+        body, steps, times = pending.pop()
+        check_steps(steps)
+        size += times * (len(body.data) + 1)
+        if size > UNROLLED:
+            raise EncodingError(
+                f"its control flow has more than {UNROLLED} instructions once its for loops are unrolled, as Aer does; "
+                "shorten them or use a while loop"
+            )
+        if not body.has_control_flow_op():
+            continue
+        for instruction in body.data:
+            operation = instruction.operation
+            if isinstance(operation, ControlFlowOp):
+                for attribute in ("condition", "target"):
+                    check_steps(steps + depth_of(getattr(operation, attribute, None)))
+                inside = times * len(list(operation.params[0])) if isinstance(operation, ForLoopOp) else times
+                pending += [(block, steps + steps_of(operation), inside) for block in operation.blocks]
