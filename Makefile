@@ -34,6 +34,9 @@ fidelity: $(VENV)/.test ## Compare drawn jobs with local Aer: make fidelity CASE
 chaos: $(VENV)/.test ## Kill processes, servers and connections under load: make chaos [REPEAT=20] [FULL=1] [ROW=store].
 	CHAOS_REPEAT=$(REPEAT) CHAOS_FULL=$(FULL) $(BIN)/python -m pytest tests/chaos -n 2 -q $(if $(ROW),-k $(ROW))
 
+fidelity-large: $(VENV)/.test ## One large statevector, 1 GiB: make fidelity-large [QUBITS=26].
+	FIDELITY_QUBITS=$(or $(QUBITS),26) $(BIN)/python -m pytest tests/fidelity/test_large.py -q -s --durations=1
+
 check: $(VENV)/.test links ## Format, lint, types, direction of the layers.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
