@@ -15,11 +15,9 @@ from aerq.jobs.options import OWN_OPTIONS, known_options
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = {path.name: path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 NAMED = sorted(
-    {
-        (name, *found)
-        for name, text in DOCUMENTS.items()
-        for found in re.findall(r"(tests/[\w/.-]+\.py)::([\w:]+)", text)
-    }
+    (document, "tests/" + path, name)
+    for document, text in DOCUMENTS.items()
+    for path, name in set(re.findall(r"((?:unit|integration|fidelity)/[\w/.-]+\.py)::([\w:]+)", text))
 )
 FIDELITY = DOCUMENTS["fidelity.md"]
 ROWS = [line for line in FIDELITY.splitlines() if line.startswith("| ")]
