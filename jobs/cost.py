@@ -15,6 +15,9 @@ from .options import RunOptions
 
 #: A task shorter than this costs more to send than to run.
 LEAST_TASK_SECONDS = 0.025
+#: What a task costs the one server that is broker and store. A cluster whose tasks are shorter than this for each of
+#: its slots waits for the server.
+_SERVER_SECONDS = 0.5e-3
 #: Tasks per slot: enough that a slot which got the long ones does not keep the others waiting.
 TASKS_PER_SLOT = 4
 #: Slots assumed while nobody knows.
@@ -70,7 +73,8 @@ def task_seconds(total: float, slots: int | None) -> float:
         total: estimated seconds of the whole job.
         slots: slots of the cluster, or None if unknown.
     """
-    return max(total / (TASKS_PER_SLOT * (slots or UNKNOWN_SLOTS)), LEAST_TASK_SECONDS)
+    known = slots or UNKNOWN_SLOTS
+    return max(total / (TASKS_PER_SLOT * known), LEAST_TASK_SECONDS, known * _SERVER_SECONDS)
 
 
 def even_groups(seconds: Sequence[float], target: float) -> list[int]:

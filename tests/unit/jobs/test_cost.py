@@ -60,7 +60,10 @@ class TestTask:
         assert task_seconds(80.0, 2) == 10.0
 
     def test_is_not_shorter_than_its_way(self):
-        assert task_seconds(0.1, 100) == LEAST_TASK_SECONDS
+        assert task_seconds(0.1, 10) == LEAST_TASK_SECONDS
+
+    def test_is_not_so_short_that_a_large_cluster_waits_for_its_server(self):
+        assert task_seconds(0.1, 1000) == 0.5
 
     def test_needs_no_slots(self):
         assert task_seconds(100.0, None) == task_seconds(100.0, 0) > LEAST_TASK_SECONDS
