@@ -5,8 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from ...config.settings import Settings, variable
-
 #: For commands on a cluster that is there already.
 STORED_JOBS = """\b
 Environment:
@@ -24,6 +22,8 @@ _WIDTH = 78
 
 def settings_help(leave_out: Iterable[str] = _PRODUCERS) -> str:
     """All settings with their descriptions and defaults, as the end of a command's help."""
+    from ...config.settings import Settings, variable  # not for those who ask for STORED_JOBS alone
+
     lines = ["\b", "Environment:"]
     for name, field in Settings.model_fields.items():
         if name in leave_out:

@@ -1,6 +1,8 @@
 """The group: lazy commands, version, completion, and ends without tracebacks."""
 
 import importlib.metadata
+import subprocess
+import sys
 
 import click
 import pytest
@@ -79,3 +81,10 @@ def test_a_traceback_is_shown_only_on_request(monkeypatch: pytest.MonkeyPatch, e
     assert quiet.stderr == sentence
     assert loud.stderr.startswith("Traceback")
     assert loud.stderr.endswith(sentence)
+
+
+@pytest.mark.parametrize("module", ["listing", "status", "results", "cancelling", "submit", "completion"])
+def test_help_and_completion_need_neither_qiskit_nor_settings(module: str) -> None:
+    script = f"import sys, aerq.jobs.cli.{module}; print(*{{'qiskit', 'celery', 'pydantic'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
