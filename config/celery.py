@@ -37,9 +37,7 @@ def create_app(settings: Settings) -> Celery:
     _refuse_overruling_variables(os.environ)
     app = Celery("aerq", set_as_current=False)
     app.conf.update(configuration(settings))
-    if settings.require_broker_url().startswith("rediss://") and "ssl_cert_reqs" not in settings.require_broker_url():
-        # kombu's own default would show the password to whoever answers.
-        app.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    app.conf.broker_use_ssl = _tls(settings.require_broker_url())
     app.aerq_settings = settings
     return app
 
@@ -104,6 +102,16 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "enable_utc": True,
         "timezone": "UTC",
     }
+
+
+def _tls(url: str) -> dict[str, Any] | None:
+    """How the broker's certificate is checked; unasked, the clients would show the password to whoever answers."""
+    if url.startswith("rediss://") and "ssl_cert_reqs" not in url:
+        return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    if url.startswith("amqps://"):
+        # None stands for the host in the URL; without the word the certificate of any host would do.
+        return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+    return None
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import click
-from kombu import Connection
 from kombu.exceptions import OperationalError
 
+from ...config.celery import create_app
 from ...config.errors import AerqError, UnavailableError
 from ...config.local.discovery import find_running
 from ...config.settings import Settings
@@ -117,11 +117,7 @@ def examine() -> Iterator[Finding]:
 
 def _broker(settings: Settings) -> Finding:
     where = masked(settings.broker_url or "")
-    connection = Connection(
-        settings.broker_url,
-        connect_timeout=settings.connect_timeout_seconds,
-        transport_options={"socket_connect_timeout": settings.connect_timeout_seconds},
-    )
+    connection = create_app(settings).connection_for_write()
     try:
         connection.ensure_connection(max_retries=1, timeout=settings.connect_timeout_seconds)
         connection.default_channel.client.ping() if "redis" in where.partition(":")[0] else None

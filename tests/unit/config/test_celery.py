@@ -1,5 +1,7 @@
 """The Celery application: where it connects, and what it refuses."""
 
+import ssl
+
 import pytest
 
 from aerq.config import Settings, SettingsError
@@ -27,6 +29,21 @@ def test_a_variable_that_would_overrule_the_broker_is_refused(monkeypatch, name)
 def test_no_broker_is_a_sentence():
     with pytest.raises(SettingsError, match="no broker is set"):
         create_app(Settings())
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("redis://host/0", None),
+        ("rediss://host/0", {"ssl_cert_reqs": ssl.CERT_REQUIRED}),
+        ("rediss://host/0?ssl_cert_reqs=none", None),
+        ("amqp://host//", None),
+        ("amqps://host//", {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}),
+    ],
+)
+def test_certificates_are_checked_with_the_name_of_their_host(url, options):
+    app = create_app(Settings(broker_url=url, store_url="redis://host/0"))
+    assert (app.conf.broker_use_ssl or None) == options
 
 
 class TestRabbitMQ:

@@ -1,4 +1,4 @@
-"""Memory: what no slot can hold is refused at submit, and a slot that wants too much fails alone."""
+"""Memory and time: what no slot can hold is refused, what wants too much of either fails alone."""
 
 import pytest
 from qiskit import QuantumCircuit
@@ -59,3 +59,28 @@ def test_a_result_that_python_cannot_hold_fails_with_a_sentence(backend):
     job = backend.run(circuit, shots=1)
     with pytest.raises(JobError, match="its slot ran out of memory"):
         job.result(timeout=TIMEOUT)
+
+
+def endless():
+    """Aer never comes back from this one."""
+    circuit = QuantumCircuit(1, 1, name="endless")
+    circuit.x(0)
+    circuit.measure(0, 0)
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.x(0)
+        circuit.x(0)
+        circuit.measure(0, 0)
+    return circuit
+
+
+def test_jobs_that_name_no_time_limit_have_the_default_and_slots_work_afterwards(small):
+    backend = AerqSimulator(settings=small.settings.evolve(default_time_limit_seconds=1, max_time_limit_seconds=100))
+    job = backend.run([endless(), endless(), plus(3)], shots=1)
+    with pytest.raises(JobError, match="longer than its time limit of 1"):
+        job.result(timeout=TIMEOUT)
+    job.wait_for_final_state(timeout=TIMEOUT)
+    assert [task["state"] for task in job.metrics()["tasks"]] == ["failed", "failed", "done"]
+    assert job.metrics()["attempts"] == 3
+    assert backend.run([plus(3), plus(3)], shots=1, time_limit_seconds=50).result(timeout=TIMEOUT).success
+    with pytest.raises(QobjValidationError, match="AERQ_MAX_TIME_LIMIT_SECONDS"):
+        backend.run(plus(3), time_limit_seconds=101)
