@@ -1,9 +1,13 @@
 """What local Aer gives for the same jobs, in a process of its own: Aer must not run where workers are started."""
 
 import multiprocessing
+import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 
 from qiskit_aer import AerSimulator
+
+from aerq.config.local.processes import die_with_parent
 
 
 def counts_of(part):
@@ -17,7 +21,10 @@ class LocalAer:
     """Runs jobs one after the other, each once."""
 
     def __init__(self):
-        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        # its process is not to stay behind where the tests themselves are killed
+        killed_with_us = {"initializer": die_with_parent, "initargs": (signal.SIGKILL, os.getpid())}
+        self._pool = ProcessPoolExecutor(1, mp_context=context, **killed_with_us)
         self._asked = {}
 
     def ask(self, part):
