@@ -35,7 +35,9 @@ ASYNC_RESULT_STATUS = {
 def status_of_counts(counts: JobCounts) -> JobStatus:
     """The one status of a set: QUEUED until one starts, RUNNING until all have ended, then the worst of them."""
     if counts.ended < counts.tasks:
-        return JobStatus.RUNNING if counts.ended or counts.running or counts.started else JobStatus.QUEUED
+        # A set that has begun does not go back; a task whose slot was lost waits again, and so does a job of one task.
+        begun = counts.running or counts.ended or (counts.started and counts.tasks > 1)
+        return JobStatus.RUNNING if begun else JobStatus.QUEUED
     if counts.failed or counts.marked:
         return JobStatus.ERROR
     return JobStatus.CANCELLED if counts.cancelled else JobStatus.DONE

@@ -98,7 +98,8 @@ class Job:
     def status(self):
         statuses = [STATUS[task.state] for task in self.tasks]
         if all(status is JobStatus.QUEUED for status in statuses):
-            return JobStatus.QUEUED
+            begun = len(self.tasks) > 1 and any(task.attempts for task in self.tasks)
+            return JobStatus.RUNNING if begun else JobStatus.QUEUED
         if any(not task.state.final for task in self.tasks):
             return JobStatus.RUNNING
         for status in (JobStatus.ERROR, JobStatus.CANCELLED):

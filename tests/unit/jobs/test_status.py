@@ -1,5 +1,6 @@
 """The state table of DESIGN: what the records say, in Qiskit's words."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -52,3 +53,9 @@ def test_a_set_has_the_status_of_the_table(states):
 
 def test_a_set_on_an_executor_that_has_not_begun_is_initializing():
     assert status_of_statuses([JobStatus.INITIALIZING, Q]) is JobStatus.INITIALIZING
+
+
+def test_what_was_lost_waits_again_and_a_set_that_has_begun_does_not_go_back():
+    for tasks, status in ((1, Q), (3, R)):
+        lost = dataclasses.replace(counts_of([TaskState.QUEUED] * tasks), started=1.0)
+        assert status_of_counts(lost) is status
