@@ -6,6 +6,7 @@ two or three between machines, by the same factor for all experiments, and that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from qiskit.circuit import QuantumCircuit
@@ -15,8 +16,7 @@ from .options import RunOptions
 
 #: A task shorter than this costs more to send than to run.
 LEAST_TASK_SECONDS = 0.025
-#: What a task costs the one server that is broker and store. A cluster whose tasks are shorter than this for each of
-#: its slots waits for the server.
+#: What a task costs the one server that is broker and store.
 _SERVER_SECONDS = 0.5e-3
 #: Tasks per slot: enough that a slot which got the long ones does not keep the others waiting.
 TASKS_PER_SLOT = 4
@@ -74,7 +74,10 @@ def task_seconds(total: float, slots: int | None) -> float:
         slots: slots of the cluster, or None if unknown.
     """
     known = slots or UNKNOWN_SLOTS
-    return max(total / (TASKS_PER_SLOT * known), LEAST_TASK_SECONDS, known * _SERVER_SECONDS)
+    # The slots of a large cluster wait for its server if their tasks are shorter than this for each slot. A job that
+    # is too small for all slots is through soonest where the server's time for its tasks is that of one task.
+    served = min(known * _SERVER_SECONDS, math.sqrt(total * _SERVER_SECONDS))
+    return max(total / (TASKS_PER_SLOT * known), LEAST_TASK_SECONDS, served)
 
 
 def even_groups(seconds: Sequence[float], target: float) -> list[int]:

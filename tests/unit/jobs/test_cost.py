@@ -63,7 +63,11 @@ class TestTask:
         assert task_seconds(0.1, 10) == LEAST_TASK_SECONDS
 
     def test_is_not_so_short_that_a_large_cluster_waits_for_its_server(self):
-        assert task_seconds(0.1, 1000) == 0.5
+        assert task_seconds(1000.0, 1000) == 0.5
+
+    def test_is_short_enough_for_a_small_job_to_use_a_large_cluster(self):
+        assert task_seconds(0.1, 1000) == LEAST_TASK_SECONDS
+        assert task_seconds(8.0, 1000) == pytest.approx(0.063, rel=0.01)  # 126 tasks, 63 ms of the server's time
 
     def test_needs_no_slots(self):
         assert task_seconds(100.0, None) == task_seconds(100.0, 0) > LEAST_TASK_SECONDS
