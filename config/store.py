@@ -39,6 +39,8 @@ def connect_store(settings: Settings) -> redis.Redis:
         health_check_interval=30,
         # Two quick tries carry over a dropped connection; whoever can wait longer does so with a deadline of its own.
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
+        # A master that became a replica keeps its connections: after a failover the address may name another server.
+        retry_on_error=[redis.ReadOnlyError],
         protocol=2,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -25,6 +26,8 @@ _RUN_WHEN_FULL = frozenset({"cancel", "release", "beat", "leave"})
 _LONGEST_INLINE = 1024 * 1024
 #: Completions in one read.
 MOST_COMPLETIONS = 2000
+#: Keys whose time is prolonged in one go.
+_EXPIRE_AT_ONCE = 1000
 _COUNTS = ("tasks", "running", "done", "marked", "failed", "cancelled")
 
 
@@ -131,7 +134,8 @@ class Records:
             for digest, data in payloads.items():
                 pipe.set(keys.payload(digest), data, ex=ttl)
             pipe.execute()
-        arguments = [record.job_id, record.pack(), len(record.messages), ttl, metadata, record.queue]
+        submit = secrets.token_hex(8)
+        arguments = [record.job_id, record.pack(), len(record.messages), ttl, metadata, record.queue, submit]
         created = self._call("create", record.job_id, arguments, keys.JOBS, keys.OPEN)
         return None if created is None else float(created)
 
@@ -206,6 +210,26 @@ class Records:
             for name, row in rows.items()
             if name not in ended
         ]
+
+    def keep(self, job_id: str) -> None:
+        """Keeps everything of a job for as long again as it was to be kept at its submit."""
+        record = self.record(job_id)
+        if record is None:
+            return
+        found = [keys.job(job_id), keys.tasks(job_id), keys.completions(job_id)]
+        found += [keys.payload(digest) for digest in {digest for one in record.messages for digest in one.digests()}]
+        found += [
+            keys.result(job_id, index, task.attempt, part)
+            for index, task in self.tasks(job_id).items()
+            for part in range(task.parts)
+        ]
+        with store_errors(self._settings):
+            ttl = int(self._client.hget(found[0], "ttl") or self._settings.result_ttl_seconds)
+            for start in range(0, len(found), _EXPIRE_AT_ONCE):
+                pipe = self._client.pipeline(transaction=False)
+                for key in found[start : start + _EXPIRE_AT_ONCE]:
+                    pipe.expire(key, ttl)
+                pipe.execute()
 
     def finish(
         self,

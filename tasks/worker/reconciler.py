@@ -22,6 +22,7 @@ from ..message import task_id
 from ..records.states import TaskState
 from ..records.store import OpenJob
 from ..records.workers import held_tasks, lifetime_seconds, silent_workers, withdraw_worker
+from ..wire.errors import DecodingError
 from .broker import QueueLength, RedisBroker, open_broker
 from .keeper import Keeper
 
@@ -36,8 +37,13 @@ _SUBMITTED_PER_HEARTBEAT = 2500
 _EMPTY_HEARTBEATS = 6
 #: A task is not sent again sooner than after so many heartbeats; each time it takes twice as long.
 _AGAIN_HEARTBEATS = 12
+#: After so many heartbeats all messages are looked through, though there seem to be enough: tasks that start between
+#: two counts, and messages of other queues of the same server, hide what is missing.
+_LOOK_HEARTBEATS = 24
 #: A look through all messages may take this share of the time.
 _LOOK_SHARE = 0.1
+#: What open jobs have in the store is kept anew after this share of the time for which it is kept.
+_KEEP_SHARE = 0.1
 _JOIN_SECONDS = 5.0
 
 
@@ -58,6 +64,8 @@ class Reconciler:
         self._broker = open_broker(app, settings)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="aerq-reconciler", daemon=True)
+        self._next_keeping = 0.0
+        self._to_keep: list[str] = []
         self._forget()
 
     def start(self) -> None:
@@ -78,6 +86,7 @@ class Reconciler:
         self._empty_since: float | None = None
         self._sent: dict[str, tuple[float, int]] = {}
         self._next_look = 0.0
+        self._looked = time.monotonic()
 
     def _run(self) -> None:
         while not self._ending.wait(self._settings.heartbeat_seconds):
@@ -88,6 +97,7 @@ class Reconciler:
                     self._bury_the_dead()
                     self._give_back_what_is_stale()
                     self._find_what_is_missing()
+                    self._keep_what_is_open()
                 else:
                     self._forget()
             except (AerqError, OSError) as error:
@@ -151,11 +161,16 @@ class Reconciler:
         # The messages first: who takes one meanwhile takes a task from those that wait, too.
         length = self._broker.length([self._settings.queue])
         mine = [job for job in self._keeper.records.open_jobs() if job.queue == self._settings.queue]
-        if not self._too_few(length, mine, now):
+        looks = self._too_few(length, mine, now)
+        if self._broker.readable and any(job.queued for job in mine):
+            pause = _LOOK_HEARTBEATS * self._settings.heartbeat_seconds
+            looks = looks or bool(self._missing) or now - self._looked >= pause
+        if not looks:
             self._missing = set()
             return
         if now < self._next_look:
             return
+        self._looked = now
         present = self._present()
         time_there = self._keeper.records.ping()
         missing = {
@@ -169,6 +184,18 @@ class Reconciler:
         self._missing = missing
         self._next_look = now + (time.monotonic() - now) / _LOOK_SHARE
         self._send(found for found in lost if self._may_send(found, now))
+
+    def _keep_what_is_open(self) -> None:
+        """Lets nothing of a job expire before it has ended, however long it waits and runs."""
+        now = time.monotonic()
+        records, settings = self._keeper.records, self._settings
+        if not self._to_keep and now >= self._next_keeping:
+            self._to_keep = [job.job_id for job in records.open_jobs() if job.queue == settings.queue]
+            self._next_keeping = now + _KEEP_SHARE * settings.result_ttl_seconds
+        # However many there are, what was lost is looked for between them.
+        while self._to_keep and time.monotonic() - now < settings.heartbeat_seconds:
+            with contextlib.suppress(DecodingError):  # of a newer aerq, whose workers keep it
+                records.keep(self._to_keep.pop())
 
     def _too_few(self, length: QueueLength, jobs: Iterable[OpenJob], now: float) -> bool:
         """Whether there are fewer messages than tasks that wait, for long enough."""

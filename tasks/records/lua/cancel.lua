@@ -2,17 +2,19 @@
 -- ARGV: the indexes, or nothing for all. Returns {known job 0|1, tasks cancelled now}.
 if redis.call('EXISTS', KEYS[1]) == 0 then return {0, 0} end
 local indexes = ARGV
+local tasks = tonumber(redis.call('HGET', KEYS[1], 'tasks'))
 if #ARGV == 0 then
   redis.call('HSETNX', KEYS[1], 'cancel', tostring(now()))
   indexes = {}
-  for i = 0, tonumber(redis.call('HGET', KEYS[1], 'tasks')) - 1 do indexes[i + 1] = tostring(i) end
+  for i = 0, tasks - 1 do indexes[i + 1] = tostring(i) end
 end
-local cancelled = 0
+local at, cancelled = now(), 0
 for _, index in ipairs(indexes) do
   local task = load(KEYS[2], index)
-  if known(index) and not FINAL[task[STATE]] then
-    finalise(index, task, 'cancelled')
+  if tonumber(index) < tasks and not FINAL[task[STATE]] then
+    end_task(index, task, 'cancelled', at)
     cancelled = cancelled + 1
   end
 end
+if cancelled > 0 then count_ended('cancelled', cancelled, at) end
 return {1, cancelled}

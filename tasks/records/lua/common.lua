@@ -40,19 +40,29 @@ local function exhausted(task)
   task[REASON] = 'it was started ' .. times .. ' and never ended: ' .. last
 end
 
--- The one place where a task ends. KEYS: job, tasks, completions.
-local function finalise(index, task, state)
+-- The one place where a task ends; who ends it counts it. KEYS: job, tasks, completions.
+local function end_task(index, task, state, at)
   let_go(index, task)
   task[STATE] = state
-  task[FINISHED] = now()
+  task[FINISHED] = at
   save(KEYS[2], index, task)
-  redis.call('HINCRBY', KEYS[1], state, 1)
   redis.call('XADD', KEYS[3], '*', 'i', index, 's', state, 'a', task[ATTEMPT], 'p', task[PARTS])
-  if redis.call('HINCRBY', KEYS[1], 'left', -1) == 0 then
-    redis.call('HSET', KEYS[1], 'finished', tostring(task[FINISHED]))
+end
+
+-- Counts tasks that have ended alike. KEYS: job, tasks, completions.
+local function count_ended(state, number, at)
+  redis.call('HINCRBY', KEYS[1], state, number)
+  if redis.call('HINCRBY', KEYS[1], 'left', -number) == 0 then
+    redis.call('HSET', KEYS[1], 'finished', tostring(at))
   end
   local ttl = tonumber(redis.call('HGET', KEYS[1], 'ttl'))
   for k = 1, 3 do redis.call('EXPIRE', KEYS[k], ttl) end
+end
+
+local function finalise(index, task, state)
+  local at = now()
+  end_task(index, task, state, at)
+  count_ended(state, 1, at)
 end
 
 -- Whether the job is there and has such a task.

