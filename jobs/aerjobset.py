@@ -19,7 +19,7 @@ from .errors import AlreadySubmittedError, JobError, JobTimeoutError, QobjValida
 from .executor import CeleryExecutor, default_executor
 from .layout import Layout, in_one_job
 from .progress import draw_progress
-from .setmembers import SetMembers
+from .setmembers import SetMembers, is_one
 from .submission import Submission
 from .taskset import CeleryTasks, OtherTasks, TaskSet
 
@@ -177,7 +177,7 @@ class AerJobSet(BaseJob, SetMembers, CeleryQuestions):
             return tasks.status()
         if worker is None:
             return tasks.statuses()
-        if isinstance(worker, int):
+        if is_one(worker):
             return tasks.future(self._index(worker)).job_status()
         wanted = [self._index(index) for index in worker]
         statuses = tasks.statuses()
@@ -230,10 +230,12 @@ class AerJobSet(BaseJob, SetMembers, CeleryQuestions):
             JobError: if one failed without a result, or there is no such job.
         """
         tasks = self._submitted()
-        if isinstance(worker, int):
+        if worker is None:
+            wanted = list(range(len(self._layout)))
+        elif isinstance(worker, Iterable) and not is_one(worker):
+            wanted = sorted({self._index(index) for index in worker})
+        else:
             return self._job(self._index(worker)).result(timeout)
-        everything = range(len(self._layout))
-        wanted = list(everything) if worker is None else sorted({self._index(index) for index in worker})
         if not wanted:
             raise JobError(f"worker_results of job {self.job_id()} was asked for no worker")
         deadline = Deadline.after(timeout)

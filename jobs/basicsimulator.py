@@ -16,6 +16,7 @@ from ..tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 from .basicaerjob import BasicAerJob
 from .basicoptions import OWN_OPTIONS, resolve_basic_options, validate_basic_circuits
 from .executor import CeleryExecutor
+from .option_values import refuse_time_limit
 from .split import snapshot_of
 from .submission import Submission
 
@@ -72,7 +73,9 @@ class AerqBasicSimulator(BasicSimulator):  # type: ignore[misc]
         options = resolve_basic_options(self.options, run_options)
         validate_basic_circuits(circuits, options)
         executor = options.executor if options.executor is not None else self._celery_executor
-        if not isinstance(executor, CeleryExecutor):  # one in this process would see later changes of the circuits
+        if not isinstance(executor, CeleryExecutor):
+            refuse_time_limit(options.time_limit_seconds)
+            # One in this process would see later changes of the circuits.
             copies = {id(circuit): snapshot_of(circuit) for circuit in circuits}
             circuits = [copies[id(circuit)] for circuit in circuits]
         job_id = str(uuid.uuid4())

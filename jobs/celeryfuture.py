@@ -183,8 +183,8 @@ class CeleryFuture:
     # -- stopping -------------------------------------------------------------------------------------------------
 
     def cancel(self) -> bool:
-        """Cancels it; returns whether that came before its end."""
-        return self._executor.cancel(self.job_id, [self.index]) > 0
+        """Cancels it; returns whether it was cancelled before its end, now or earlier."""
+        return self._executor.cancel(self.job_id, [self.index]) > 0 or self.cancelled()
 
 
 def failure_message(task: TaskRecord) -> str | None:

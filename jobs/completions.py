@@ -20,6 +20,8 @@ _GATHER_SECONDS = 0.02
 class CompletionLog:
     """What has ended of a job. One waiting thread reads the job's stream, all others wait for it.
 
+    Only a thread whose time is up looks for itself, so that a wait of no time sees all that has ended.
+
     Args:
         records: the job records.
         job_id: the job.
@@ -71,15 +73,17 @@ class CompletionLog:
                     return True
                 if deadline.passed and drained:
                     outage.end()
-                    return False
-                if self._reading:
+                    break
+                reads = not self._reading
+                if not reads and not deadline.passed:
                     self._changed.wait(deadline.remaining(BLOCK_SECONDS))
-                    drained = True
                     continue
-                self._reading = True
-                if drained and time.monotonic() - self._last_news < _GATHER_SECONDS:
-                    # To be woken for each of a thousand short tasks costs more than to run them.
-                    self._changed.wait(deadline.remaining(_GATHER_SECONDS))
+                if reads:
+                    self._reading = True
+                    if drained and time.monotonic() - self._last_news < _GATHER_SECONDS:
+                        # To be woken for each of a thousand short tasks costs more than to run them.
+                        self._changed.wait(deadline.remaining(_GATHER_SECONDS))
+                # Else the time is up before the thread that reads has told of what it found: one look of its own.
             try:
                 drained = not self._read(deadline.remaining(BLOCK_SECONDS) if drained else 0.0)
                 outage.over()
@@ -90,14 +94,16 @@ class CompletionLog:
                     self._changed.wait(deadline.remaining(PAUSE_SECONDS))
             finally:
                 with self._changed:
-                    self._reading = False
+                    self._reading = self._reading and not reads
                     self._changed.notify_all()
+        self._refuse_gone()
+        return False
 
     def _read(self, timeout: float) -> bool:
-        """Reads what is new, and says whether there may be more; only one thread at a time is here."""
+        """Reads what is new, and says whether there may be more; what two threads read is taken once."""
         cursor, new = self._records.completions(self._job_id, self._cursor, timeout)
-        if not new and timeout > 0 and self._records.counts([self._job_id])[0] is None:
-            raise NoSuchJobError(f"job {self._job_id} was deleted or has expired while it was waited for")
+        if not new and timeout > 0:
+            self._refuse_gone()
         with self._changed:
             if new:
                 self._last_news = time.monotonic()
@@ -107,3 +113,8 @@ class CompletionLog:
                     self._ended[completion.index] = completion
                     self._order.append(completion.index)
         return len(new) >= MOST_COMPLETIONS
+
+    def _refuse_gone(self) -> None:
+        """Raises an error if nothing more can end, because there is no such job any more."""
+        if self._records.counts([self._job_id])[0] is None:
+            raise NoSuchJobError(f"job {self._job_id} was deleted or has expired while it was waited for")

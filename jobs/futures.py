@@ -188,9 +188,9 @@ class TaskResultFuture:
         return str(found) if isinstance(found, BaseException) else "an experiment failed; result() says which"
 
     def cancel(self) -> bool:
-        """Revokes the task and kills what runs of it; returns whether it had not ended before."""
+        """Revokes the task and kills what runs of it; returns whether that came before its end, now or earlier."""
         if self._result.ready():
-            return False
+            return self.job_status() is JobStatus.CANCELLED
         self._result.revoke(terminate=True, signal="SIGKILL")
         return True
 

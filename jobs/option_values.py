@@ -67,6 +67,19 @@ def seconds(value: Any) -> float | None:
     raise QobjValidationError(f"the option time_limit_seconds must be a number above 0, not {shown(value)}")
 
 
+def refuse_time_limit(limit: float | None) -> None:
+    """Refuses a time limit where no worker keeps it.
+
+    Raises:
+        QobjValidationError: if there is one.
+    """
+    if limit is not None:
+        raise QobjValidationError(
+            f"the option time_limit_seconds={limit:g} is kept by Celery workers, and an executor of yours would ignore "
+            "it: leave one of the two out"
+        )
+
+
 def flag(name: str, value: Any) -> bool:
     """True or False; None is False.
 

@@ -125,7 +125,7 @@ def resolve_options(backend_options: Options, run_options: Mapping[str, Any]) ->
     aer = {name: _aer_value(config, name, value) for name, value in given.items()}
     seed = aer.pop("seed_simulator", None)
     return RunOptions(
-        shots=aer.pop("shots"),
+        shots=aer.pop("shots", config.shots),
         memory=aer.pop("memory", False),
         seed_simulator=secrets.randbits(_SEED_BITS) if seed is None else seed,
         method=aer.pop("method", "automatic"),

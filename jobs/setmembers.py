@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, overload
@@ -87,14 +88,23 @@ class SetMembers(ABC):
         self._submitted()
         if worker is None:
             return [self._job(index) for index in range(len(self._layout))]
-        if isinstance(worker, int):
+        if is_one(worker):
             return self._job(self._index(worker))
         return [self._job(self._index(index)) for index in worker]
 
-    def _index(self, worker: int) -> int:
-        if isinstance(worker, bool) or not isinstance(worker, int) or not 0 <= worker < len(self._layout):
+    def _index(self, worker: Any) -> int:
+        try:
+            index = -1 if isinstance(worker, bool) else operator.index(worker)
+        except TypeError:
+            index = -1
+        if not 0 <= index < len(self._layout):
             raise JobError(
                 f"job {self.job_id()} has no worker {worker!r}: it has {len(self._layout)} jobs, "
                 f"from 0 to {len(self._layout) - 1}"
             )
-        return worker
+        return index
+
+
+def is_one(worker: object) -> bool:
+    """Whether this is one index, of Python's or of numpy's, and not several; what is neither is one wrong index."""
+    return (hasattr(worker, "__index__") and not getattr(worker, "shape", ())) or not isinstance(worker, Iterable)

@@ -19,6 +19,7 @@ from ..tasks.records.workers import WorkerRecord, live_workers
 from .aerjob import AerJob
 from .aerjobset import AerJobSet
 from .executor import CeleryExecutor
+from .option_values import refuse_time_limit
 from .options import resolve_options
 from .split import split_job
 from .submission import Submission
@@ -124,6 +125,8 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
         validate_circuits(circuit_list, parameter_binds, options, basis_gates=basis_gates)
         executor = options.executor if options.executor is not None else self._celery_executor
         remote = isinstance(executor, CeleryExecutor)
+        if not remote:
+            refuse_time_limit(options.time_limit_seconds)
         workers = self.workers() if remote and options.max_job_size == "auto" else ()
         job_id = str(uuid.uuid4())
         qobjs = split_job(
@@ -158,10 +161,10 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
         Raises:
             UnavailableError: if the store does not answer.
         """
-        now = time.monotonic()
-        if self._seen is None or now - self._seen.at > _FRESH_SECONDS:
-            self._seen = _Seen(now, _workers_of(self._celery_executor))
-        return self._seen.workers
+        now, seen = time.monotonic(), self._seen
+        if seen is None or now - seen.at > _FRESH_SECONDS:
+            seen = self._seen = _Seen(now, _workers_of(self._celery_executor))
+        return seen.workers
 
     def _largest_slot_mb(self, executor: CeleryExecutor, *, fresh: bool) -> int | None:
         """MiB of the largest slot that an executor's jobs can get, or None while no worker is up to say."""

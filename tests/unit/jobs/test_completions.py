@@ -71,6 +71,32 @@ def test_a_deadline_is_kept():
     assert not CompletionLog(Stream(), "j").wait(lambda ended: bool(ended), Deadline.after(0.05))
 
 
+def test_a_wait_of_no_time_sees_all_that_has_ended_while_another_thread_reads():
+    """A thread that reads may have the answer and not have told of it yet."""
+    stream, slow, reads = Stream(), threading.Event(), threading.Event()
+    stream.put(done(0))
+    answer = stream.completions
+
+    def completions(job_id, cursor, timeout):
+        found = answer(job_id, cursor, timeout)
+        if threading.current_thread() is reader:
+            reads.set()
+            slow.wait(60)
+        return found
+
+    stream.completions = completions
+    log = CompletionLog(stream, "j")
+    reader = threading.Thread(target=log.wait, args=(lambda ended: bool(ended), Deadline.after(60)))
+    reader.start()
+    assert reads.wait(60)
+    try:
+        assert log.wait(lambda ended: bool(ended), Deadline.after(0))
+    finally:
+        slow.set()
+        reader.join(60)
+    assert log.since(0) == [0]
+
+
 def test_many_threads_wait_and_one_reads():
     stream = Stream()
     log = CompletionLog(stream, "j")
@@ -110,6 +136,13 @@ def test_a_job_that_was_deleted_meanwhile_is_named(monkeypatch):
     stream.exists = False
     with pytest.raises(NoSuchJobError, match="job j was deleted or has expired"):
         CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(None))
+
+
+def test_a_wait_of_no_time_for_a_job_that_is_gone_does_not_say_that_it_runs_on():
+    stream = Stream()
+    stream.exists = False
+    with pytest.raises(NoSuchJobError, match="job j was deleted or has expired"):
+        CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(0))
 
 
 def test_completions_that_come_fast_are_read_several_at_a_time(monkeypatch):

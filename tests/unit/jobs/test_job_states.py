@@ -2,6 +2,7 @@
 
 import concurrent.futures
 
+import numpy as np
 import pytest
 from celery import states
 from qiskit import QuantumCircuit
@@ -185,6 +186,25 @@ def test_a_set_lists_what_each_of_its_jobs_says(state):
     assert job.status(0) is STATUS[state]
 
 
+@pytest.mark.parametrize("one", [0, np.int64(0), np.uint8(0), np.array(0)])
+def test_numbers_of_numpys_are_numbers_of_jobs(one):
+    job = handle_of(AerJobSet, OneRecord(TaskState.DONE))
+    assert job.status(one) is JobStatus.DONE
+    assert job.status(np.array([one])) == job.status(iter([one])) == [JobStatus.DONE]
+    assert job.worker_job(one) is job.worker_job(0)
+    assert job.worker_job(np.array([one])) == [job.worker_job(0)]
+    assert job.worker_results(one).success
+    assert job.worker_results(np.array([one])).success
+
+
+@pytest.mark.parametrize("wrong", [-1, 1, True, 0.0, np.int64(1), np.array([0.0]), "0", [None], object()])
+def test_what_is_no_job_of_the_set_is_named(wrong):
+    job = handle_of(AerJobSet, OneRecord(TaskState.DONE))
+    for ask in (job.status, job.worker_job, job.worker_results):
+        with pytest.raises(JobError, match=r"job j has no worker .*: it has 1 jobs, from 0 to 0"):
+            ask(wrong)
+
+
 @every_kind
 @every_state
 @pytest.mark.parametrize("timeout", [0, -1, 0.01])
@@ -235,7 +255,8 @@ def test_waiting_for_each_state(kind, state, timeout):
 def test_cancelling_each_state(kind, state):
     record = OneRecord(state)
     job = handle_of(kind, record)
-    assert job.cancel() is (None if kind is AerJobSet else not state.final)
+    cancelled = not state.final or state is TaskState.CANCELLED  # as a future says it of a second cancel
+    assert job.cancel() is (None if kind is AerJobSet else cancelled)
     assert record.cancels == 1
 
 
@@ -275,7 +296,8 @@ def test_a_job_that_is_gone_is_no_such_job(kind, state):
     job = handle_of(kind, record)
     record.gone = True
     calls = [job.status, job.done, job.cancelled, job.running, job.in_final_state, job.cancel, job.error_messages]
-    for call in [*calls, job.queue_position, job.wait_for_final_state]:
+    calls += [lambda timeout=timeout: job.result(timeout) for timeout in (0, -1, 0.01)]
+    for call in [*calls, job.queue_position, job.wait_for_final_state, lambda: job.progress(0)]:
         with pytest.raises(NoSuchJobError, match="j"):
             call()
 

@@ -53,6 +53,12 @@ class TestDefaults:
         assert options.time_limit_seconds is None
         assert options.independent_streams is False
 
+    def test_shots_that_a_backend_has_as_none_are_those_of_aers_kernel(self):
+        backend = AerSimulator()
+        backend.options.update_options(shots=None)
+        assert resolve_options(backend.options, {}).shots == 1024
+        assert sum(backend.run(bell()).result().get_counts().values()) == 1024
+
     def test_every_default_of_aer_that_is_not_none_travels(self):
         settled = {"shots", "memory", "method", "noise_model", "seed_simulator", *OWN_OPTIONS}
         expected = {

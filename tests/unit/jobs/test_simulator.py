@@ -1,9 +1,13 @@
 """The backend's options; nothing here needs a server."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
 from aerq.config import Settings
-from aerq.jobs import AerqSimulator
+from aerq.jobs import AerqProvider, AerqSimulator, QobjValidationError
 
 NOWHERE = Settings(broker_url="redis://127.0.0.1:1/0")
 
@@ -25,3 +29,14 @@ def test_max_job_size_none_is_a_value():
 
 def test_making_one_connects_to_nobody():
     assert repr(AerqSimulator(settings=NOWHERE)) == "AerqSimulator('aer_simulator')"
+
+
+@pytest.mark.parametrize("name", ["aer_simulator", "basic_simulator"])
+def test_a_time_limit_that_no_worker_keeps_is_refused(name):
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    backend = AerqProvider(NOWHERE).get_backend(name)
+    with ThreadPoolExecutor(1) as executor:
+        with pytest.raises(QobjValidationError, match="time_limit_seconds=5 is kept by Celery workers"):
+            backend.run(circuit, executor=executor, time_limit_seconds=5)
+        assert backend.run(circuit, executor=executor, seed_simulator=1, shots=9).result(60).success
