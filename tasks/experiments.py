@@ -44,6 +44,10 @@ class ExperimentsFailedError(AerqError):
     """A task failed without a result; its record says why."""
 
 
+class CancelledBefore(Ignore):  # type: ignore[misc]
+    """A message has arrived for a task that is cancelled."""
+
+
 class Slot:
     """What one slot keeps warm between tasks: connection, decoder and kernel.
 
@@ -80,6 +84,8 @@ class Slot:
         verdict = self._persist(lambda: self.records.start(message.job, message.index, instance, run))
         if verdict.answer == "exhausted":
             raise ExperimentsFailedError(f"started {verdict.attempt} times, never ended")
+        if verdict.answer == "cancelled":
+            raise CancelledBefore("the task is cancelled")
         if verdict.answer != "run":
             raise Ignore(f"nothing to run: {verdict.answer}")
         log_start(message, verdict.attempt)

@@ -10,6 +10,7 @@ from celery.exceptions import WorkerLostError
 from celery.worker.request import Request
 from celery.worker.state import task_ready
 
+from ..experiments import CancelledBefore
 from .causes import cause_of_loss
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ class ExperimentRequest(Request):  # type: ignore[misc]
         error = exc_info.exception
         if isinstance(error, ExceptionWithTraceback):
             error = error.exc
+        if isinstance(error, CancelledBefore):
+            # Celery tells nobody of what it ignores, and Flower would show for ever that it runs.
+            self.send_event("task-revoked", terminated=False, signum=None, expired=False)
         keeper = getattr(self.app, "aerq_keeper", None)
         died = isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt)
         if keeper is None or not died or self._already_cancelled or self._already_revoked:

@@ -4,6 +4,7 @@
 local index, instance, run = ARGV[1], ARGV[2], ARGV[3]
 if not known(index) then return {'unknown', 0} end
 local task = load(KEYS[2], index)
+if task[STATE] == 'cancelled' then return {'cancelled', task[ATTEMPT]} end
 if FINAL[task[STATE]] then return {'final', task[ATTEMPT]} end
 if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 then
   finalise(index, task, 'cancelled')

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import psutil
 import pytest
@@ -161,3 +162,31 @@ def test_a_worker_that_was_cut_off_stops_what_others_run(site):
     assert site.task(job).state is TaskState.RUNNING
     assert site.task(job).worker == second.name
     job.cancel()
+
+
+def test_flower_sees_that_what_waited_was_cancelled(site):
+    site.start("one", slots=1)
+    blocker = site.backend().run(site.endless(), shots=1)
+    site.await_running(blocker)
+    app = blocker.executor().app
+    assert app.control.enable_events(reply=True, limit=1, timeout=site.TIMEOUT)
+    job = site.backend().run([site.bell(), site.bell()], shots=1)
+    listening, revoked = threading.Event(), set()
+    with app.connection_for_read() as connection:
+
+        def hear(event):
+            listening.set()
+            if event["type"] == "task-revoked":
+                revoked.add(event["uuid"])
+            receiver.should_stop = len(revoked) == 3
+
+        receiver = app.events.Receiver(connection, handlers={"*": hear})
+        hearing = threading.Thread(
+            target=receiver.capture, kwargs={"limit": None, "timeout": site.TIMEOUT}, daemon=True
+        )
+        hearing.start()
+        assert listening.wait(site.TIMEOUT)
+        job.cancel()
+        blocker.cancel()
+        hearing.join(site.TIMEOUT)
+    assert revoked == {f"{blocker.job_id()}.0", f"{job.job_id()}.0", f"{job.job_id()}.1"}

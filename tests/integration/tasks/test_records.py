@@ -257,7 +257,7 @@ def test_nothing_starts_after_cancel(records):
     records.create(job(), {})
     assert records.cancel("j") == 3
     assert records.cancel("j") == 0
-    assert {records.start("j", i, "w").answer for i in range(3)} == {"final"}
+    assert {records.start("j", i, "w").answer for i in range(3)} == {"cancelled"}
     assert records.cancel("nope") is None
     assert records.start("nope", 0, "w").answer == "unknown"
 
