@@ -1,5 +1,6 @@
 """`basic_simulator` on real workers: what a local `BasicSimulator` gives, and a job like any other."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from qiskit.primitives import BackendSamplerV2
 from qiskit.providers import JobStatus
 from qiskit.providers.basic_provider import BasicSimulator
 
-from aerq.jobs import AerqProvider, BasicAerJob, JobCancelledError, JobError
+from aerq.jobs import AerqProvider, BasicAerJob, JobCancelledError, JobError, JobTimeoutError
 from aerq.jobs.basicsimulator import AerqBasicSimulator
 from aerq.tasks.basickernel import run_basic_qobj
 from aerq.tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
@@ -186,7 +187,8 @@ def test_it_is_a_celery_task_of_its_own_name_with_metrics(provider, basic):
 def test_cancel_stops_a_running_one(basic):
     job = basic.run(endless(), shots=10**9)
     while job.status() is JobStatus.QUEUED:
-        job._wait_for_end(0.1)
+        with contextlib.suppress(JobTimeoutError):
+            job.wait_for_final_state(timeout=0.1)
     assert job.cancel()
     with pytest.raises(JobCancelledError):
         job.result(TIMEOUT)
