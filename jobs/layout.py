@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -91,7 +92,16 @@ class Layout:
 
     def workers(self, name: object) -> list[int]:
         """The jobs that run experiments of that name, or ranges of their shots."""
-        return [index for index in range(len(self)) if name in self.names_of(index)]
+        return list(self._by_name.get(name, ())) if isinstance(name, str) else []
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, list[int]]:
+        """For each name the jobs, found once: a large set is asked for each of its experiments."""
+        found: dict[str, list[int]] = {}
+        for index in range(len(self)):
+            for name in dict.fromkeys(self.names_of(index)):
+                found.setdefault(name, []).append(index)
+        return found
 
     def result(self, values: Mapping[int, Any], job_id: str) -> Result:
         """One `Result` of what some jobs gave, in the order of the experiments.

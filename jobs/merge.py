@@ -8,6 +8,7 @@ and all of `metadata`; in each result `time_taken` and, of its metadata, `time_t
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ from ..tasks.qobj import Share
 from .errors import JobError
 from .keyorder import combined_keys
 from .notes import KEY, Notes, shown_notes
+
+#: Whose warning of a simulation that failed local Aer logs; the same goes to whoever listens for it.
+_aer_logger = logging.getLogger(AerBackend.__module__)
 
 #: Subtypes of saved data that come out the same when an experiment's shots are spread over tasks. Lists keep one
 #: entry a shot, in order; of a "single" every shot overwrites the one before, so the last range holds what the last
@@ -104,9 +108,13 @@ def merge_outputs(
 def to_result(output: dict[str, Any]) -> Result:
     """Aer's own `Result` of a raw output, saved data in the classes that local Aer gives; the output stays as it is.
 
+    Where an experiment failed, Aer's warning is logged.
+
     Args:
         output: Aer's raw output, or merged ones.
     """
+    if not output["success"]:
+        _aer_logger.warning("Simulation failed and returned the following error message:\n%s", output["status"])
     results = [{**result, "data": dict(result["data"])} if "data" in result else result for result in output["results"]]
     return AerBackend._format_results({**output, "results": results})
 

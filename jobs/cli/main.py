@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -131,4 +132,6 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """The entry point of the `aerq` script."""
+    # Aer's warning of a simulation that failed: the commands say themselves which failed, and why.
+    logging.getLogger("qiskit_aer").setLevel(logging.ERROR)
     cli()

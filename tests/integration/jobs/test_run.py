@@ -151,7 +151,7 @@ def test_an_unseeded_job_tells_its_seed(backend):
     assert result.get_counts() == local.get_counts()
 
 
-def test_a_partial_failure_is_marked_as_aer_marks_it(backend):
+def test_a_partial_failure_is_marked_as_aer_marks_it(backend, caplog):
     wide = QuantumCircuit(14, 14, name="wide")
     for qubit in range(14):
         wide.ry(0.1 * (qubit + 1), qubit)
@@ -160,7 +160,11 @@ def test_a_partial_failure_is_marked_as_aer_marks_it(backend):
     both = [circuits(1)[0], wide]
     job = backend.run(both, **options)
     result = job.result(timeout=TIMEOUT)
+    warned = [record.getMessage() for record in caplog.records if record.name.startswith("qiskit_aer")]
+    caplog.clear()
     local = AerSimulator().run(both, **options).result()
+    assert warned == [record.getMessage() for record in caplog.records if record.name.startswith("qiskit_aer")]
+    assert warned == ["Simulation failed and returned the following error message:\nPARTIAL COMPLETED"]
     assert (result.success, result.status) == (local.success, local.status) == (False, "PARTIAL COMPLETED")
     assert result.get_counts(0) == local.get_counts(0)
     assert "Insufficient memory" in result.results[1].status
@@ -170,7 +174,8 @@ def test_a_partial_failure_is_marked_as_aer_marks_it(backend):
 
 
 def test_another_process_could_pick_up_the_job(backend, cluster):
-    job = backend.run(circuits(3), shots=20, seed_simulator=9, job_tags=["sweep"])
+    job = backend.run(circuits(3), shots=20, seed_simulator=9, job_tags=["sweep"], time_limit_seconds=50)
+    assert_same(job.result(timeout=TIMEOUT), AerSimulator().run(circuits(3), shots=20, seed_simulator=9).result())
     again = AerqProvider(cluster.settings).job(job.job_id())
     assert again.result(timeout=TIMEOUT).get_counts() == job.result(timeout=TIMEOUT).get_counts()
     assert again.job_tags == ["sweep"]

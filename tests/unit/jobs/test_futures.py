@@ -26,6 +26,7 @@ from aerq.jobs import (
 )
 from aerq.jobs.deadline import Deadline
 from aerq.jobs.futures import TaskResultFuture
+from aerq.jobs.layout import Layout
 from aerq.tasks.kernel import run_qobj
 from aerq.tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 
@@ -263,6 +264,22 @@ def test_a_function_that_gives_no_result_is_named():
     assert [job.worker_job(0).result(), job.worker_job(1).result()] == [0, 1]
     with pytest.raises(JobError, match="gave a int and not a Result"):
         job.result()
+
+
+def test_each_experiment_of_a_large_set_is_found_without_a_look_at_all_others(monkeypatch):
+    looks = []
+    names_of = Layout.names_of
+    monkeypatch.setattr(Layout, "names_of", lambda self, index: looks.append(index) or names_of(self, index))
+    executor, count = ByHand(), 300
+    jobs = AerJobSet(None, "s", fn, [QuantumCircuit(1, name=f"c{index % 299}") for index in range(count)], executor)
+    jobs.submit()
+    assert [jobs.worker(f"c{index}") for index in range(1, 299)] == list(range(1, 299))
+    assert jobs.worker("c0") == [0, 299]
+    assert jobs.job("c7") == (jobs.worker_job(7), 0)
+    assert len(looks) < 3 * count
+    for nothing in ("c300", None, 5, []):
+        with pytest.raises(JobError, match="no experiment of job s is called"):
+            jobs.worker(nothing)
 
 
 def test_experiments_of_other_kinds_are_found_by_name():

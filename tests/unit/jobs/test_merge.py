@@ -29,8 +29,8 @@ METADATA_CLOCKS = {
 
 
 @pytest.fixture(autouse=True)
-def no_warnings_of_aer():
-    logging.getLogger("qiskit_aer").setLevel(logging.ERROR)
+def no_warnings_of_aer(caplog):
+    caplog.set_level(logging.ERROR, logger="qiskit_aer")  # until the test ends
 
 
 def local(circuits, binds=None, shots=24, noise=None, threads=1, **options):
