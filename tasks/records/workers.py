@@ -58,10 +58,17 @@ def lifetime_seconds(settings: Settings) -> float:
     return max(1.0, SILENT_HEARTBEATS * settings.heartbeat_seconds)
 
 
-def announce_worker(records: Records, settings: Settings, worker: WorkerRecord) -> Beat:
-    """Says that an instance of a worker is alive, for the next few heartbeats."""
+def announce_worker(records: Records, settings: Settings, worker: WorkerRecord, *, able: bool = True) -> Beat:
+    """Says that an instance of a worker is alive, for the next few heartbeats.
+
+    Args:
+        records: the job records.
+        settings: how long a heartbeat counts, and the queue.
+        worker: what it says of itself.
+        able: whether it is able to reconcile; one that is not leaves that to others.
+    """
     values = {**asdict(worker), "versions": dict(worker.versions)}
-    arguments = [worker.instance, msgpack.packb(values), int(1000 * lifetime_seconds(settings))]
+    arguments = [worker.instance, msgpack.packb(values), int(1000 * lifetime_seconds(settings)), int(able)]
     time, leads, held = records.call("beat", _keys(settings, worker.instance), arguments)
     return Beat(float(time), bool(leads), frozenset(task_id.decode() for task_id in held))
 

@@ -78,6 +78,8 @@ class Keeper:
         self.stopping = False
         #: Whether this worker looks for what was lost, for all.
         self.leads = False
+        #: Whether it is able to: the reconciler says so.
+        self.able = True
         self._slots = int(getattr(app, "aerq_slots", 1))
         self._limits = kernel_limits(settings, self._slots)
         self._versions = dict(versions())
@@ -234,7 +236,7 @@ class Keeper:
             clock=time.time(),
         )
         try:
-            beat = announce_worker(self.records, self._settings, worker)
+            beat = announce_worker(self.records, self._settings, worker, able=self.able)
             self.leads = beat.leads
             while self._losses:
                 self._release(self._losses[0])

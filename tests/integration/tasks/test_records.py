@@ -231,6 +231,10 @@ def test_an_instance_is_alive_while_its_heart_beats(records, server):
     worker = WorkerRecord("w", "w#1", 2, 1, 100, "aerq", {"aerq": "0"}, 0.0)
     assert announce_worker(records, settings, worker).leads
     assert not announce_worker(records, settings, replace(worker, instance="w#2")).leads
+    assert not announce_worker(records, settings, worker, able=False).leads
+    assert announce_worker(records, settings, replace(worker, instance="w#2")).leads
+    assert not announce_worker(records, settings, replace(worker, instance="w#2"), able=False).leads
+    assert announce_worker(records, settings, worker).leads
     records.create(job(), {})
     records.start("j", 0, "w#1")
     beat = announce_worker(records, settings, worker)
