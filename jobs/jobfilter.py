@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -40,15 +41,17 @@ class JobFilter:
         """The filter of what a user gave.
 
         Raises:
-            JobError: if there is no such status, or the tags are one string.
+            JobError: if there is no such status, the tags are one string, or a time is none.
         """
         if isinstance(job_tags, str):
             raise JobError(f"job_tags is the string {job_tags!r}; give a list of tags")
+        if job_tags is not None and not isinstance(job_tags, Iterable):
+            raise JobError(f"job_tags is {job_tags!r}; give a list of tags")
         return cls(
             None if status is None else _statuses(status),
             frozenset(job_tags or ()),
-            _seconds(created_after),
-            _seconds(created_before),
+            _seconds("created_after", created_after),
+            _seconds("created_before", created_before),
         )
 
     def admits(self, counts: JobCounts) -> bool:
@@ -61,14 +64,18 @@ class JobFilter:
 
 
 def _statuses(status: JobStatus | str | Iterable[JobStatus | str]) -> frozenset[JobStatus]:
-    several = [status] if isinstance(status, JobStatus | str) else list(status)
+    several = list(status) if isinstance(status, Iterable) and not isinstance(status, JobStatus | str) else [status]
     try:
-        return frozenset(value if isinstance(value, JobStatus) else JobStatus[value.upper()] for value in several)
+        return frozenset(value if isinstance(value, JobStatus) else JobStatus[str(value).upper()] for value in several)
     except KeyError as error:
         raise JobError(
             f"there is no status {error.args[0]!r}; there are {', '.join(status.name for status in JobStatus)}"
         ) from error
 
 
-def _seconds(when: datetime.datetime | float | None) -> float | None:
-    return when.timestamp() if isinstance(when, datetime.datetime) else when
+def _seconds(name: str, when: datetime.datetime | float | None) -> float | None:
+    if isinstance(when, datetime.datetime):
+        return when.timestamp()
+    if when is None or (isinstance(when, (int, float)) and not math.isnan(when)):
+        return when
+    raise JobError(f"{name} is {when!r}; give a datetime or seconds since the epoch")

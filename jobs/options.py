@@ -125,9 +125,9 @@ def resolve_options(backend_options: Options, run_options: Mapping[str, Any]) ->
     aer = {name: _aer_value(config, name, value) for name, value in given.items()}
     seed = aer.pop("seed_simulator", None)
     return RunOptions(
-        shots=aer.pop("shots", config.shots),
+        shots=int(aer.pop("shots", config.shots)),  # True is a number too
         memory=aer.pop("memory", False),
-        seed_simulator=secrets.randbits(_SEED_BITS) if seed is None else seed,
+        seed_simulator=secrets.randbits(_SEED_BITS) if seed is None else int(seed),
         method=aer.pop("method", "automatic"),
         noise_model=noise_model,
         max_job_size=job_size,

@@ -113,6 +113,9 @@ def test_pages_are_whole_and_have_no_job_twice(backend, provider):
     for bad in ({"limit": -1}, {"skip": -1}, {"job_tags": "odd"}, {"status": "done?"}):
         with pytest.raises(JobError):
             provider.jobs(**bad)
+    for name, wrong in {"created_after": "today", "created_before": float("nan"), "job_tags": 5, "status": 3}.items():
+        with pytest.raises(JobError, match=f"{name} is {wrong!r}|there is no status '3'"):
+            provider.jobs(**{name: wrong})
 
 
 def test_a_handle_does_not_keep_circuits(backend):

@@ -59,6 +59,12 @@ class TestDefaults:
         assert resolve_options(backend.options, {}).shots == 1024
         assert sum(backend.run(bell()).result().get_counts().values()) == 1024
 
+    def test_true_is_a_number_of_shots_as_for_aer(self):
+        options = resolve(shots=True, seed_simulator=True)
+        assert (type(options.shots), options.shots) == (int, 1)
+        assert (type(options.seed_simulator), options.seed_simulator) == (int, 1)
+        assert AerSimulator().run(bell(), shots=True, seed_simulator=True).result().results[0].shots == 1
+
     def test_every_default_of_aer_that_is_not_none_travels(self):
         settled = {"shots", "memory", "method", "noise_model", "seed_simulator", *OWN_OPTIONS}
         expected = {
