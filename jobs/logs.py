@@ -40,14 +40,24 @@ def _task_lines(record: JobRecord, message: Message, task: TaskRecord) -> Iterat
     if message.count > 1:
         name = f"{message.task_id} ({message.count} experiments from {record.names[message.first]!r} on)"
     if task.started:
-        earlier = f"; before: {task.reason}" if task.reason and not task.state.final else ""
-        yield task.started, f"{name} attempt {task.attempt} starts on {task.worker}{earlier}"
+        yield task.started, f"{name} attempt {task.attempt} starts on {task.worker}{_earlier(task)}"
     if task.finished:
         kernel = f" after {task.seconds:.3f} s in the kernel" if task.state.has_result else ""
         reason = f": {task.reason}" if task.reason else ""
         if task.state is TaskState.MARKED and not reason:
             reason = ": Aer marked an experiment as failed, result() says which"
         yield task.finished, f"{name} {_WORDS[task.state]}{kernel}{reason}"
+
+
+def _earlier(task: TaskRecord) -> str:
+    """What is known of a task's attempts that were lost: how many, and of the last one why, until the task ends."""
+    lost = task.attempt - 1
+    if task.state is TaskState.QUEUED:
+        return f"; {_plural(lost, 'attempt')} before; lost: {task.reason}" if lost else f"; lost: {task.reason}"
+    if not lost:
+        return ""
+    reason = f"; the last: {task.reason}" if task.reason and not task.state.final else ""
+    return f"; {_plural(lost, 'attempt')} before{reason}"
 
 
 _WORDS = {

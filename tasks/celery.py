@@ -36,7 +36,7 @@ def worker_app(settings: Settings) -> Celery:
     limits: list[KernelLimits] = []
 
     def prepare(**_: Any) -> None:
-        share = kernel_limits(settings, int(getattr(app, "aerq_slots", 1)))
+        share = kernel_limits(settings, int(app.aerq_slots))
         limits[:] = [replace(share, confined=prepare_slot(share))]
 
     def limit() -> KernelLimits:

@@ -158,14 +158,17 @@ class FlowerChild(Child):
             return connection.connect_ex((HOST, self._port)) == 0
 
 
-def worker_environment(environment: Mapping[str, str], url: str) -> dict[str, str]:
-    """The environment of a worker: the supervisor's, with the server, and without what would overrule it."""
+def worker_environment(environment: Mapping[str, str], url: str, directory: str) -> dict[str, str]:
+    """The environment of a worker: the supervisor's, with the server, and without what would overrule it.
+
+    Its temporary files go with the cluster's directory: billiard leaves a folder for each pool of slots.
+    """
     kept = {
         name: value
         for name, value in environment.items()
         if not name.startswith("CELERY_") and name not in _CELERY_VARIABLES
     }
-    return {**kept, "AERQ_BROKER_URL": url, "AERQ_STORE_URL": url}
+    return {**kept, "AERQ_BROKER_URL": url, "AERQ_STORE_URL": url, "TMPDIR": directory}
 
 
 def _celery(app: str) -> list[str]:

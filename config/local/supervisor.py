@@ -63,7 +63,7 @@ class Supervisor:
         valkey = self._start_valkey()
         ready, ready_in_worker = os.pipe()
         self._events.watch(ready)
-        environment = worker_environment(os.environ, valkey.address.url)
+        environment = worker_environment(os.environ, valkey.address.url, self._order.directory)
         order = self._order
         worker = WorkerChild(order.app, order.workers, order.log_level, environment, ready_in_worker)
         os.close(ready_in_worker)

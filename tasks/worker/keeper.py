@@ -80,8 +80,9 @@ class Keeper:
         self.leads = False
         #: Whether it is able to: the reconciler says so.
         self.able = True
-        self._slots = int(getattr(app, "aerq_slots", 1))
-        self._limits = kernel_limits(settings, self._slots)
+        self._slots = int(app.aerq_slots)
+        #: What each of its slots may use.
+        self.limits = kernel_limits(settings, self._slots)
         self._versions = dict(versions())
         self._steady_since: float | None = None
         self._connected_since: float | None = None
@@ -229,8 +230,8 @@ class Keeper:
             name=self._name,
             instance=self.instance,
             slots=int(getattr(self._pool, "num_processes", 0) or self._slots),
-            threads=self._limits.threads or 1,
-            memory_mb=self._limits.memory_mb or 0,
+            threads=self.limits.threads or 1,
+            memory_mb=self.limits.memory_mb or 0,
             queue=self._settings.queue,
             versions=self._versions,
             clock=time.time(),

@@ -40,7 +40,7 @@ class ExperimentRequest(Request):  # type: ignore[misc]
             return
         task_ready(self)
         told_to_stop = not isinstance(error, WorkerLostError) or "SIGTERM" in str(error)
-        reason = cause_of_loss(error, self.kwargs or {})
+        reason = cause_of_loss(error, self.kwargs or {}, keeper.limits.memory_mb)
         released = keeper.lost(self.id, self.worker_pid, reason, told_to_stop=told_to_stop)
         if released is not None and released.answer == "queued":
             self._give_back(at_the_head=released.attempts <= _LOSSES_AT_THE_HEAD)

@@ -25,7 +25,8 @@ class SlotCount(bootsteps.Step):  # type: ignore[misc]
 class Keeping(bootsteps.StartStopStep):  # type: ignore[misc]
     """Keeps what the slots run, from the first slot to the last, whatever the connection to the broker does."""
 
-    requires = ("celery.worker.components:Pool",)
+    # The number of slots too: steps that do not name each other come in any order.
+    requires = ("celery.worker.components:Pool", SlotCount)
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)

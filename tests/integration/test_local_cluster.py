@@ -94,6 +94,7 @@ def script():
 def temporary(monkeypatch, tmp_path):
     """A place for temporary directories, to see that none is left."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # for the processes of the cluster
     return tmp_path
 
 

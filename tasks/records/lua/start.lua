@@ -7,6 +7,7 @@ local task = load(KEYS[2], index)
 if task[STATE] == 'cancelled' then return {'cancelled', task[ATTEMPT]} end
 if FINAL[task[STATE]] then return {'final', task[ATTEMPT]} end
 if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 then
+  task[REASON] = ''
   finalise(index, task, 'cancelled')
   return {'cancelled', task[ATTEMPT]}
 end

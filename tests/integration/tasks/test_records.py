@@ -133,6 +133,16 @@ def test_a_task_that_never_ends_is_not_started_for_ever(records):
     assert records.counts(["j"])[0].running == 0
 
 
+@pytest.mark.parametrize("indexes", [[], [0]])
+def test_what_is_cancelled_was_not_for_an_earlier_loss(records, indexes):
+    records.create(job(), {})
+    records.start("j", 0, "w")
+    records.release("j", 0, "w", "its slot crashed")
+    assert records.task("j", 0).reason == "its slot crashed"
+    records.cancel("j", indexes)
+    assert (records.task("j", 0).state, records.task("j", 0).reason) == (TaskState.CANCELLED, "")
+
+
 def test_a_lower_limit_ends_what_was_started_more_often(records, server):
     records.create(job(), {})
     records.start("j", 0, "w")

@@ -52,9 +52,10 @@ def test_a_worker_gets_the_clusters_server_and_nobody_elses():
         "CELERY_RESULT_BACKEND": "redis://elsewhere",
         "BROKER_URL": "redis://elsewhere",
     }
-    assert worker_environment(before, "redis://here") == {
+    assert worker_environment(before, "redis://here", "/the/cluster") == {
         "PATH": "/bin",
         "AERQ_QUEUE": "mine",
         "AERQ_BROKER_URL": "redis://here",
         "AERQ_STORE_URL": "redis://here",
+        "TMPDIR": "/the/cluster",
     }
