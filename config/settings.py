@@ -175,16 +175,19 @@ def variable(field: str) -> str:
 
 def _refuse_unknown_variables(environment: Iterable[str], fields: Iterable[str]) -> None:
     """Raises for a variable with our prefix that is no field; pydantic-settings would ignore it."""
-    known = {variable(field) for field in fields}
+    names = list(fields)
+    known = {variable(field) for field in names}
     for name in sorted(environment):
         if name.upper().startswith(ENV_PREFIX) and name.upper() not in known:
-            raise SettingsError(f"the environment variable {name} is not a setting{_nearest(name.upper(), known)}")
+            # without the prefix, which would make any short name near to any other
+            near = _nearest(name.upper().removeprefix(ENV_PREFIX), [field.upper() for field in names], ENV_PREFIX)
+            raise SettingsError(f"the environment variable {name} is not a setting{near}")
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
     """Names the known word that was probably meant, or says nothing."""
     close = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
 def _sentence(error: ValidationError, fields: Iterable[str]) -> str:

@@ -82,6 +82,10 @@ class AerJobSet(BaseJob, SetMembers, CeleryQuestions):
         # As a future does, a handle gives the same object each time, also when the store has gone meanwhile.
         self._result: Result | None = None
 
+    def __repr__(self) -> str:
+        count = len(self._layout)
+        return f"<AerJobSet {self.job_id()}, {count} {'task' if count == 1 else 'tasks'}>"
+
     @classmethod
     def attached(
         cls, backend: Any, job_id: str, executor: CeleryExecutor, layout: Layout, submission: Submission

@@ -32,7 +32,7 @@ class BaseJob(JobV1, ABC):  # type: ignore[misc]
         super().__init__(backend, str(job_id), **metadata)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.job_id()}>"
+        return f"<{type(self).__name__} {self.job_id()}, 1 task>"
 
     @abstractmethod
     def submit(self) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import time
 from dataclasses import dataclass
+
+from .errors import JobError
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,13 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
-        """The deadline that many seconds from now; 0 and less mean "what is there already"."""
+        """The deadline that many seconds from now; 0 and less mean "what is there already".
+
+        Raises:
+            JobError: if it is no number.
+        """
+        if seconds is not None and (not isinstance(seconds, numbers.Real) or math.isnan(seconds)):
+            raise JobError(f"a timeout is a number of seconds or None, not {seconds!r}")
         return cls(None if seconds is None else time.monotonic() + max(0.0, seconds), seconds)
 
     def remaining(self, at_most: float) -> float:

@@ -99,6 +99,16 @@ class CeleryExecutor:
                 self._resolved = resolve_settings(self._given)
             return self._resolved
 
+    def require_cluster(self) -> None:
+        """Finds the settings of a cluster that is there already, and starts none.
+
+        Raises:
+            SettingsError: if there is none.
+        """
+        with self._lock:
+            if self._resolved is None:
+                self._resolved = resolve_settings(self._given, start=False)
+
     @property
     def app(self) -> Celery:
         """The Celery application."""
@@ -138,6 +148,16 @@ class CeleryExecutor:
         if isinstance(fn, Signature | Task):
             return self._call_task(fn, args)
         name = getattr(fn, "__qualname__", repr(fn))
+        if kind is not None:
+            given = f"a {type(args[0]).__name__}" if args else "nothing"
+            raise QobjValidationError(
+                f"{name} takes a Qobj and was given {given}; run circuits with backend.run(circuits), whose jobs give "
+                "their Qobj with qobj()"
+            )
+        if not callable(fn):
+            raise QobjValidationError(
+                f"fn is {fn!r} and no function; submit aerq.tasks.kernel.run_qobj with a Qobj, or a Celery task"
+            )
         raise QobjValidationError(
             f"CeleryExecutor cannot send the function {name!r}: workers run no code that arrives by message; "
             "submit aerq.tasks.kernel.run_qobj with a Qobj, or a Celery task"

@@ -89,6 +89,7 @@ class AerqProvider:
         Raises:
             NoSuchJobError: if there is no such job.
             JobError: if it was submitted by a newer version of aerq.
+            SettingsError: if nothing is configured and no cluster runs.
             UnavailableError: if the store does not answer.
         """
         job_id = str(job_id)
@@ -126,11 +127,13 @@ class AerqProvider:
             descending: newest first, or oldest first.
 
         Raises:
+            SettingsError: if nothing is configured and no cluster runs.
             UnavailableError: if the store does not answer.
         """
         if skip < 0 or (limit is not None and limit < 0):
             raise JobError("limit and skip must not be negative")
         wanted = JobFilter.of(status, job_tags, created_after, created_before)
+        self._executor.require_cluster()
         records = self._executor.records
         ids = [job_id for job_id, _ in records.job_ids(descending, wanted.after, wanted.before)]
         found: list[AerJob | AerJobSet] = []
@@ -182,6 +185,7 @@ class AerqProvider:
         Raises:
             JobError: if one was submitted by a newer version of aerq, or cannot be read.
         """
+        self._executor.require_cluster()  # one that is started now has no jobs
         found: list[tuple[JobRecord, bytes | None] | None] = []
         for job_id, (record, metadata) in zip(job_ids, self._executor.read_records(job_ids), strict=True):
             try:

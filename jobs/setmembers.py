@@ -68,6 +68,11 @@ class SetMembers(ABC):
         name = experiment if isinstance(experiment, str) else getattr(experiment, "name", None)
         found = self._layout.workers(name)
         if not found:
+            if not isinstance(name, str):
+                raise JobError(
+                    f"no experiment of job {self.job_id()} is called {experiment!r}: give its name or its circuit, "
+                    f"not a value of type {type(experiment).__name__}"
+                )
             raise JobError(f"no experiment of job {self.job_id()} is called {name!r}")
         return str(name), found
 
@@ -98,8 +103,9 @@ class SetMembers(ABC):
         except TypeError:
             index = -1
         if not 0 <= index < len(self._layout):
+            kind = "" if hasattr(worker, "__index__") else f" (of type {type(worker).__name__})"
             raise JobError(
-                f"job {self.job_id()} has no worker {worker!r}: it has {len(self._layout)} jobs, "
+                f"job {self.job_id()} has no worker {worker!r}{kind}: it has {len(self._layout)} jobs, "
                 f"from 0 to {len(self._layout) - 1}"
             )
         return index
@@ -107,4 +113,6 @@ class SetMembers(ABC):
 
 def is_one(worker: object) -> bool:
     """Whether this is one index, of Python's or of numpy's, and not several; what is neither is one wrong index."""
+    if isinstance(worker, str | bytes):  # the name of an experiment, perhaps, and not its letters
+        return True
     return (hasattr(worker, "__index__") and not getattr(worker, "shape", ())) or not isinstance(worker, Iterable)

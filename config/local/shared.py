@@ -47,6 +47,11 @@ class SharedCluster:
                 )
             return self._cluster.settings
 
+    def is_running(self) -> bool:
+        """Whether the cluster was started and has not ended."""
+        with self._lock:
+            return self._cluster is not None and self._cluster.is_running()
+
     def stop(self) -> None:
         """Ends the cluster if there is one and this process started it."""
         with self._lock:
@@ -63,7 +68,9 @@ class SharedCluster:
 PROCESS_CLUSTER = SharedCluster()
 
 
-def resolve_settings(settings: Settings | None, *, shared: SharedCluster = PROCESS_CLUSTER) -> Settings:
+def resolve_settings(
+    settings: Settings | None, *, shared: SharedCluster = PROCESS_CLUSTER, start: bool = True
+) -> Settings:
     """Settings that name a broker, from the first of these that has one.
 
     1. the given settings;
@@ -76,9 +83,11 @@ def resolve_settings(settings: Settings | None, *, shared: SharedCluster = PROCE
     Args:
         settings: what the user gave; None for the environment's.
         shared: where the embedded cluster is kept.
+        start: whether one may be started, which holds no earlier jobs.
 
     Raises:
-        SettingsError: if a store but no broker is set, or another queue than the one that the cluster serves.
+        SettingsError: if a store but no broker is set, or another queue than the one that the cluster serves, or if
+            there is no cluster and none may be started.
         ClusterError: if the embedded cluster cannot be started.
     """
     given = Settings() if settings is None else settings
@@ -89,7 +98,13 @@ def resolve_settings(settings: Settings | None, *, shared: SharedCluster = PROCE
         return given
     if given.store_url is not None:
         raise SettingsError("AERQ_STORE_URL is set and AERQ_BROKER_URL is not; set both or neither")
-    found = find_running() or shared.settings(given)
+    found = find_running()
+    if found is None and not start and not shared.is_running():
+        raise SettingsError(
+            "no broker is set and no `aerq up` runs, so there are no earlier jobs; set AERQ_BROKER_URL, or start a "
+            "cluster with `aerq up`"
+        )
+    found = found or shared.settings(given)
     explicit = {name: getattr(given, name) for name in given.model_fields_set - {"broker_url", "store_url"}}
     if explicit.get("queue", found.queue) != found.queue:
         raise SettingsError(

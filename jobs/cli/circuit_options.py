@@ -18,13 +18,25 @@ LARGEST_SEED = 2**62
 DRAWN_SEEDS = 2**31
 
 
+class _WholeNumber(click.IntRange):
+    """A whole number; the refusal of `1e6` says how it is written."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuses what is not written in digits, then what is out of range."""
+        try:
+            int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number in digits, such as 1000000", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def circuit_options(command: F) -> F:
     """Adds FILES, `--shots`, `--seed`, `--method` and `--noise-from-device` to a command."""
     decorators = (
         click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILES..."),
         click.option(
             "--shots",
-            type=click.IntRange(min=1),
+            type=_WholeNumber(min=1),
             default=1024,
             show_default=True,
             metavar="SHOTS",
@@ -32,7 +44,7 @@ def circuit_options(command: F) -> F:
         ),
         click.option(
             "--seed",
-            type=click.IntRange(0, LARGEST_SEED),
+            type=_WholeNumber(0, LARGEST_SEED),
             metavar="SEED",
             help="Seed of transpiler and simulator; the same seed gives the same counts. Without it one is drawn and "
             "shown.",

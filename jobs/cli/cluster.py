@@ -52,6 +52,8 @@ def find_job(job_id: str) -> AerJob | AerJobSet:
         InputError: if there is no such job, or it cannot be read.
         UnavailableError: if the store does not answer.
     """
+    if not job_id.strip():
+        raise InputError("the id of the job is empty; `aerq jobs` lists those that are stored")
     provider = connect()
     from ..errors import JobError, NoSuchJobError
 

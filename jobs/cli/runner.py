@@ -101,7 +101,8 @@ class Run:
                 raise InputError(
                     f"{_described(item)} has {item.circuit.num_qubits} qubits, and with the method "
                     f"{self.backend.method or 'automatic'} no worker slot can hold more than {widest}; "
-                    "try --method matrix_product_state or stabilizer, or a worker with more memory"
+                    "try --method matrix_product_state (for Clifford circuits also stabilizer), or a worker with more "
+                    "memory"
                 )
 
     def _transpile(self, items: Sequence[FileCircuit], target: Any, bar: Progress) -> list[Any]:

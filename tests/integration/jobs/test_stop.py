@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import threading
 import time
 
 import psutil
@@ -79,6 +80,25 @@ def test_promise_4_cancel_means_stopped_and_the_slot_works_again(backend):
         assert isinstance(caught.value, concurrent.futures.CancelledError)
         # both slots are free again, so two more circuits run
         assert backend.run([bell(), bell()], shots=5).result(timeout=TIMEOUT).success
+
+
+def gone(process):
+    """Whether a process has ended; a zombie has, and waits for its parent's look."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def test_promise_4_the_process_of_a_cancelled_kernel_is_gone_within_five_seconds(backend):
+    job = backend.run(endless(), shots=1)
+    wait_until_running(job)
+    slot = psutil.Process(job.executor().records.tasks(job.job_id())[0].pid)
+    assert not gone(slot)
+    job.cancel()
+    deadline = time.monotonic() + 5  # what is promised
+    while not gone(slot):
+        assert time.monotonic() < deadline, "the kernel runs on"
+        threading.Event().wait(0.02)
 
 
 def test_one_experiment_of_a_set_is_cancelled_alone(backend):

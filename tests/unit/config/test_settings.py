@@ -66,6 +66,12 @@ def test_unknown_variable_is_refused_with_the_nearest(monkeypatch, name, meant):
     assert SECRET not in str(caught.value)
 
 
+def test_no_variable_is_suggested_that_only_begins_alike(monkeypatch):
+    monkeypatch.setenv("AERQ_X", "1")
+    with pytest.raises(SettingsError, match=r"AERQ_X is not a setting$"):
+        Settings()
+
+
 def test_variable_of_clicks_completion_is_not_ours(monkeypatch):
     monkeypatch.setenv("_AERQ_COMPLETE", "bash_source")
     assert Settings().queue == "aerq"

@@ -297,6 +297,8 @@ def test_experiments_of_other_kinds_are_found_by_name():
     assert job.worker(circuit) == [1, 2]
     assert job.job("b") == (job.worker_job(0), 1)
     assert job.job("c") == (job.worker_job(2), 1)
+    with pytest.raises(JobError, match="is called 5: give its name or its circuit, not a value of type int"):
+        job.worker(5)
     for nothing in ("d", None, 5):
         with pytest.raises(JobError, match="no experiment of job j is called"):
             job.worker(nothing)
@@ -362,6 +364,20 @@ def test_further_arguments_are_refused_where_workers_take_none():
 def test_a_function_of_the_users_is_no_message():
     for job in (AerJob(None, "j", fn, qobj(), executor=ours()), AerJobSet(None, "j", fn, [qobj()], ours())):
         with pytest.raises(QobjValidationError, match="'fn': workers run no code that arrives by message"):
+            job.submit()
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "said"),
+    [
+        (run_qobj, QuantumCircuit(1), "run_qobj takes a Qobj and was given a QuantumCircuit"),
+        (run_qobj, None, "run_qobj takes a Qobj and was given a NoneType"),
+        (None, qobj(), "fn is None and no function"),
+    ],
+)
+def test_the_wrong_argument_is_named(function, given, said):
+    for job in (AerJob(None, "j", function, given, executor=ours()), AerJobSet(None, "j", function, [given], ours())):
+        with pytest.raises(QobjValidationError, match=said):
             job.submit()
 
 

@@ -340,3 +340,24 @@ def test_each_method_before_submit_says_so(kind):
     assert job.job_id() == "early"
     assert isinstance(job.executor(), CeleryExecutor)
     assert job.job_tags == []
+
+
+def test_a_name_is_no_number_of_a_job_and_is_named_whole():
+    job = handle_of(AerJobSet, OneRecord(TaskState.DONE))
+    for ask in (job.status, job.worker_job, job.worker_results):
+        with pytest.raises(JobError, match=r"has no worker 'bell' \(of type str\): it has 1 jobs"):
+            ask("bell")
+
+
+@every_kind
+@pytest.mark.parametrize("timeout", ["x", float("nan"), [1]])
+def test_a_timeout_that_is_no_number_is_refused(kind, timeout):
+    job = handle_of(kind, OneRecord(TaskState.DONE))
+    for ask in (job.result, job.wait_for_final_state):
+        with pytest.raises(JobError, match="a timeout is a number of seconds or None, not"):
+            ask(timeout=timeout)
+
+
+def test_the_repr_of_a_handle_asks_no_store():
+    job = handle_of(AerJobSet, None)
+    assert (repr(job), repr(job.worker_job(0))) == ("<AerJobSet j, 1 task>", "<AerJob j.0, 1 task>")

@@ -105,3 +105,14 @@ def test_a_fork_while_a_thread_holds_the_lock_does_not_hang_the_child(mine):
         if child == 0:
             os._exit(0 if mine._lock.acquire(timeout=1) else 1)
         assert os.waitpid(child, 0)[1] == 0
+
+
+def test_earlier_jobs_are_looked_for_in_a_cluster_that_is_there_already(mine):
+    with pytest.raises(SettingsError, match="no `aerq up` runs, so there are no earlier jobs"):
+        resolve_settings(None, shared=mine, start=False)
+    assert FakeCluster.started == 0
+    started = resolve_settings(None, shared=mine)
+    assert resolve_settings(None, shared=mine, start=False) == started
+    mine.stop()
+    with pytest.raises(SettingsError, match="no earlier jobs"):
+        resolve_settings(None, shared=mine, start=False)

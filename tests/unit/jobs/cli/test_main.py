@@ -51,6 +51,12 @@ def test_completion_knows_commands_and_options() -> None:
         (["statsu"], "aerq: No such command 'statsu' (did you mean 'status'?); see `aerq --help`"),
         (["--nope"], "aerq: No such option '--nope'"),
         (["run"], "aerq: Missing argument 'FILES...'; see `aerq run --help`"),
+        (
+            ["run", "a.qasm", "--shots", "1e6"],
+            "aerq: Invalid value for '--shots': '1e6' is not a whole number in digits",
+        ),
+        (["run", "a.qasm", "--shots", "0"], "aerq: Invalid value for '--shots': 0 is not in the range x>=1"),
+        (["cancel", ""], "aerq: the id of the job is empty"),
         (["completion", "csh"], "aerq: Invalid value for '{bash|zsh|fish}': 'csh' is not one of"),
     ],
 )

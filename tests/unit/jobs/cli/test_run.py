@@ -246,7 +246,7 @@ def test_circuits_wider_than_any_slot_are_refused(aerq) -> None:
     assert (
         "the circuit 'wide' has 70 qubits, and with the method automatic no worker slot can hold more than " in sentence
     )
-    assert "matrix_product_state" in sentence
+    assert "matrix_product_state (for Clifford circuits also stabilizer)" in sentence
     aerq.refused("run", path, "--method", "matrix_product_state")
     assert aerq("run", path, "--method", "stabilizer").exit_code == 0
 
