@@ -160,7 +160,7 @@ class JobLife(RuleBasedStateMachine):
         task = self.jobs[name].tasks[index]
         verdict = self.records.start(name, index, "worker")
         if task.state.final:
-            assert verdict.answer == "final"
+            assert verdict.answer == ("cancelled" if task.state is TaskState.CANCELLED else "final")
         elif task.state is TaskState.RUNNING:
             assert verdict.answer == "held"
         else:
