@@ -230,8 +230,9 @@ class JobLife(RuleBasedStateMachine):
         targets = range(len(job.tasks)) if whole else [index]
         open_tasks = [target for target in targets if not job.tasks[target].state.final]
         handle = job.handle if whole or not isinstance(job.handle, AerJobSet) else job.handle.worker_job(index)
+        cancelled = bool(open_tasks) or job.tasks[index].state is TaskState.CANCELLED
         answer = handle.cancel()
-        assert answer is (None if isinstance(handle, AerJobSet) else bool(open_tasks))
+        assert answer is (None if isinstance(handle, AerJobSet) else cancelled)
         for target in open_tasks:
             job.end(target, TaskState.CANCELLED)
 
