@@ -40,6 +40,8 @@ _DRAIN_BEAT_SECONDS = 1.0
 _JOIN_SECONDS = 5.0
 #: After so many heartbeats with a broker, what a slot is said to run and does not is not just a matter of order.
 _SETTLED_HEARTBEATS = 2
+#: A slot that is to start a task, or to drop it because others run it, has done so after so many heartbeats.
+_FOREIGN_HEARTBEATS = 3
 _STOP, _END = "stop", "end"
 
 
@@ -88,6 +90,7 @@ class Keeper:
         self._connected_since: float | None = None
         self._losses: deque[_Loss] = deque()
         self._held_before: list[Any] = []
+        self._foreign_before: list[tuple[Any, int]] = []
         self._orphans: frozenset[str] = frozenset()
         # Safe to write to from a signal handler, other than an event.
         self._words: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -257,6 +260,7 @@ class Keeper:
         """Kills the slots whose task was cancelled, or given to others while this worker was out of touch."""
         active = _active()
         tasks = self._tasks([request.id for request in active if request.id not in held])
+        foreign = []
         for request in active:
             task = tasks.get(request.id)
             if task is None:
@@ -264,14 +268,19 @@ class Keeper:
             taken = task.state is TaskState.QUEUED or (
                 task.state is TaskState.RUNNING and task.instance != self.instance
             )
-            # What was never held here is about to start, or to be dropped.
-            if task.state is TaskState.CANCELLED or (taken and any(request is one for one in self._held_before)):
+            if taken:
+                beats = 1 + next((count for one, count in self._foreign_before if one is request), 0)
+                foreign.append((request, beats))
+                # What was never seen to be held here is about to start, or to be dropped, unless that takes too long.
+                taken = beats >= _FOREIGN_HEARTBEATS or any(request is one for one in self._held_before)
+            if task.state is TaskState.CANCELLED or taken:
                 logger.warning(
                     "killing the slot of task %s, which is %s", request.id, task.state, extra={"action": "kill"}
                 )
                 if request.worker_pid in self._slot_pids():
                     _kill(request.worker_pid)
         self._held_before = [request for request in active if request.id in held]
+        self._foreign_before = foreign
 
     def _give_back_orphans(self, held: frozenset[str]) -> None:
         """Takes from this worker what the store thinks it runs and it does not, if that is no matter of order."""

@@ -154,9 +154,9 @@ def test_a_worker_that_was_cut_off_stops_what_others_run(site):
     first = site.start("first", slots=1)
     job = site.backend().run(site.endless(), shots=1)
     slot = psutil.Process(site.await_running(job).pid)
-    second = site.start("second", slots=1)
-    # the whole parent sleeps, and its slot computes on
+    # the whole parent sleeps, often before it has heard from the store what it holds, and its slot computes on
     first.process.send_signal(signal.SIGSTOP)
+    second = site.start("second", slots=1)
     site.await_running(job, attempt=2, worker=second.name)
     assert slot.is_running()
     first.process.send_signal(signal.SIGCONT)
