@@ -24,15 +24,16 @@ test-unit: $(VENV)/.test ## The tests without servers; seconds.
 test-integration: $(VENV)/.test ## The tests with real servers, workers and Aer.
 	$(BIN)/python -m pytest tests/integration -q
 
-test-rabbitmq: $(VENV)/.test ## The tests that need a RabbitMQ server at 127.0.0.1:5672 (or RABBITMQ_URL).
-	$(BIN)/python -m pytest tests/rabbitmq -q
+test-rabbitmq: $(VENV)/.test ## The tests with RabbitMQ as the broker; its server must be installed (.ci/rabbitmq).
+	$(BIN)/python -m pytest tests/rabbitmq tests/chaos -m "rabbitmq and not slow" -n 2 --dist loadgroup -q
 
 fidelity: $(VENV)/.test ## Compare drawn jobs with local Aer: make fidelity CASES=20000 [SEED=7].
 	FIDELITY_CASES=$(or $(CASES),500) FIDELITY_SEED=$(or $(SEED),$(shell date +%s)) \
 	  $(BIN)/python -m pytest tests/fidelity -q -s -k "generated or seed"
 
-chaos: $(VENV)/.test ## Kill processes, servers and connections under load: make chaos [REPEAT=20] [FULL=1] [ROW=store].
-	CHAOS_REPEAT=$(REPEAT) CHAOS_FULL=$(FULL) $(BIN)/python -m pytest tests/chaos -n 2 -q $(if $(ROW),-k $(ROW))
+chaos: $(VENV)/.test ## Kill processes, servers and connections under load: make chaos [REPEAT=20] [FULL=1] [ROW=store] [BROKER=rabbitmq].
+	CHAOS_REPEAT=$(REPEAT) CHAOS_FULL=$(FULL) $(BIN)/python -m pytest tests/chaos -n 2 -q $(if $(ROW),-k $(ROW)) \
+	  -m "$(if $(filter rabbitmq,$(BROKER)),,not )rabbitmq"
 
 fidelity-large: $(VENV)/.test ## One large statevector, 1 GiB: make fidelity-large [QUBITS=26].
 	FIDELITY_QUBITS=$(or $(QUBITS),26) $(BIN)/python -m pytest tests/fidelity/test_large.py -q -s --durations=1

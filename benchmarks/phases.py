@@ -33,13 +33,14 @@ CLIENT = (
     ("make Result", "aerq.jobs.layout", "to_result"),
 )
 SLOT = (
-    ("task", "aerq.tasks.experiments", "Slot.run"),
+    ("task", "aerq.tasks.experiments", "Slot._attempt"),
     ("start", "aerq.tasks.records.store", "Records.start"),
     ("fetch payload", "aerq.tasks.records.store", "Records.payloads"),
     ("decode", "aerq.tasks.wire.payload", "QobjDecoder.decode"),
     ("compile", "aerq.tasks.kernel", "AerKernel.run"),
     ("encode result", "aerq.tasks.experiments", "encode_output"),
     ("finish", "aerq.tasks.records.store", "Records.finish"),
+    ("finish and start", "aerq.tasks.records.store", "Records.finish_and_start"),
 )
 _ROW = struct.Struct("<qdd")
 

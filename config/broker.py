@@ -34,8 +34,8 @@ def broker_errors(settings: Settings) -> Iterator[None]:
             raise
         if isinstance(error, PreconditionFailed):
             raise UnavailableError(
-                f"the broker at {where} has a queue {settings.queue!r} of another kind; delete that queue, or choose "
-                "another name with AERQ_QUEUE"
+                f"the broker at {where} has a queue {' or '.join(map(repr, settings.queues))} of another kind; delete "
+                "that queue, or choose another name with AERQ_QUEUE"
             ) from error
         # kombu wraps the client's errors in its own
         if any(isinstance(found, redis.OutOfMemoryError) for found in (error, error.__cause__)):

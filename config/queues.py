@@ -1,8 +1,8 @@
-"""The names under which Celery knows our tasks, and the queue they travel on."""
+"""The names under which Celery knows our tasks, and the queues they travel on."""
 
 from __future__ import annotations
 
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from .settings import Settings
 from .urls import is_rabbitmq
@@ -23,8 +23,10 @@ _DELIVERIES = 1_000_000
 
 
 def queues(settings: Settings) -> list[Queue]:
-    """The queues that a worker reads."""
-    return [Queue(settings.queue, queue_arguments=_arguments(settings))]
+    """The queues that a worker reads, unless Celery's `-Q` names one of them."""
+    # Names of their own for the keys: with Celery's default, a message to one key would come to both queues.
+    exchange, arguments = Exchange(settings.queue), _arguments(settings)
+    return [Queue(name, exchange, routing_key=name, queue_arguments=arguments) for name in settings.queues]
 
 
 def _arguments(settings: Settings) -> dict[str, str | int] | None:

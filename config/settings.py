@@ -11,12 +11,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import SettingsError
-from .urls import broker_url, masked, store_url, store_url_of_broker
+from .urls import broker_url, is_rabbitmq, masked, store_url, store_url_of_broker
 
 __all__ = ["Settings", "masked", "variable"]
 
 #: Every field is also read from the environment under this prefix and its name in capitals.
 ENV_PREFIX = "AERQ_"
+
+#: What the name of the queue of long tasks has behind that of the others.
+LONG_QUEUE = ".long"
+#: Estimated seconds from which a task is long, where the broker lets a worker read two queues fairly.
+_LONG_TASK_SECONDS = 60.0
 
 BrokerUrl = Annotated[str, AfterValidator(broker_url)]
 StoreUrl = Annotated[str, AfterValidator(store_url)]
@@ -83,6 +88,14 @@ class Settings(BaseSettings):
         default=86400,
         description="After how long a Redis or Valkey broker gives out a message again of which it heard nothing.",
     )
+    message_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=0.1,
+        description="Short tasks share a message up to about this time; 0: each task has a message of its own.",
+    )
+    long_task_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Tasks estimated to last longer have a queue of their own; 0: none; not set: 60, none on RabbitMQ.",
+    )
     flower_port: int = Field(default=5555, ge=1, le=65535, description="Port of the Flower web page.")
     log_level: LogLevel = Field(default="INFO", description="Level of the workers' logs.")
 
@@ -114,11 +127,36 @@ class Settings(BaseSettings):
         default, longest = self.default_time_limit_seconds, self.max_time_limit_seconds
         if default is not None and longest is not None and default > longest:
             raise ValueError("default_time_limit_seconds is longer than max_time_limit_seconds")
+        if self.queue.endswith(LONG_QUEUE):
+            raise ValueError(f"queue must not end in {LONG_QUEUE!r}: that is the long tasks' queue of another name")
         if self.visibility_timeout_seconds <= self.heartbeat_seconds:
             raise ValueError(
                 "visibility_timeout_seconds must be longer than heartbeat_seconds, or running tasks are delivered again"
             )
         return self
+
+    @property
+    def queues(self) -> tuple[str, str]:
+        """The queues that a worker reads: that of short tasks, and that of long ones."""
+        return self.queue, self.queue + LONG_QUEUE
+
+    def queue_of(self, seconds: float) -> str:
+        """The queue of a message.
+
+        Args:
+            seconds: estimated time of what it carries on one thread; 0 if that cannot be told.
+        """
+        longest = self.long_task_seconds
+        if longest is None:
+            # RabbitMQ gives a worker as many messages of each queue as it has slots, so that a short task could be
+            # held by a worker that is busy for hours. Whoever sets the limit gives each queue its own workers.
+            longest = 0.0 if is_rabbitmq(self.broker_url) else _LONG_TASK_SECONDS
+        return self.queues[bool(longest) and seconds > longest]
+
+    @property
+    def queues_in_use(self) -> tuple[str, ...]:
+        """The queues that get messages by these settings."""
+        return self.queues if self.queue_of(float("inf")) != self.queue else (self.queue,)
 
     @classmethod
     def from_environment(cls) -> Settings:

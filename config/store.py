@@ -10,6 +10,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from .errors import UnavailableError
+from .largevalues import LargeValueParser
 from .settings import Settings
 from .urls import masked
 
@@ -42,6 +43,7 @@ def connect_store(settings: Settings) -> redis.Redis:
         # A master that became a replica keeps its connections: after a failover the address may name another server.
         retry_on_error=[redis.ReadOnlyError],
         protocol=2,
+        parser_class=LargeValueParser,
     )
 
 

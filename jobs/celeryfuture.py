@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from .completions import CompletionLog
 from .deadline import Deadline
 from .errors import JobCancelledError, JobError, JobTimeoutError, NoSuchJobError
 from .outage import through_outages
+from .outputs import ResultGoneError
 from .status import TASK_STATUS
 
 if TYPE_CHECKING:
@@ -130,13 +132,17 @@ class CeleryFuture:
             UnavailableError: if the store was away at the deadline, or for two minutes without one.
         """
         deadline = Deadline.after(timeout)
-        ended = self._ended(deadline)
-        if not ended.state.has_result:
-            raise through_outages(lambda: self.failure(ended), deadline, self.job_id)
-        outputs = through_outages(
-            lambda: self._executor.outputs(self.job_id, {self.index: ended}), deadline, self.job_id
-        )
-        return outputs[self.index]
+        while True:
+            ended = self.ended(deadline)
+            if not ended.state.has_result:
+                raise through_outages(functools.partial(self.failure, ended), deadline, self.job_id)
+            fetch = functools.partial(self._executor.outputs, self.job_id, {self.index: ended})
+            try:
+                return through_outages(fetch, deadline, self.job_id)[self.index]
+            except ResultGoneError:
+                take_back = functools.partial(self._log.take_back, {self.index: ended})
+                if not through_outages(take_back, deadline, self.job_id):
+                    raise
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """What `result` would raise, or None.
@@ -145,12 +151,17 @@ class CeleryFuture:
             JobTimeoutError: if it has not ended in time.
             JobCancelledError: if it was cancelled.
         """
-        ended = self._ended(Deadline.after(timeout))
+        ended = self.ended(Deadline.after(timeout))
         if ended.state is TaskState.CANCELLED:
             raise self.failure(ended)
         return None if ended.state.has_result else self.failure(ended)
 
-    def _ended(self, deadline: Deadline) -> Completion:
+    def ended(self, deadline: Deadline) -> Completion:
+        """How it ended.
+
+        Raises:
+            JobTimeoutError: if it has not ended before the deadline.
+        """
         self.wait(deadline)
         ended = self._log.get(self.index)
         if ended is None:

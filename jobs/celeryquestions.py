@@ -7,6 +7,7 @@ from typing import Any
 
 from celery.result import GroupResult
 
+from .groupresult import SetResult
 from .logs import job_logs
 from .metrics import queue_position, set_metrics
 from .taskset import CeleryTasks
@@ -72,4 +73,4 @@ class CeleryQuestions(ABC):
             JobError: if the set does not run on Celery workers.
         """
         results = [job.async_result() for job in self.worker_job(None)]
-        return GroupResult(self.job_id(), results, app=results[0].app)
+        return SetResult(self.job_id(), results, app=results[0].app)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 
 from ..config.errors import UnavailableError
 from ..config.store import BLOCK_SECONDS
+from ..tasks.records.job import JobCounts
 from ..tasks.records.store import MOST_COMPLETIONS, Completion, Records
 from .deadline import Deadline
 from .errors import NoSuchJobError
 from .outage import PAUSE_SECONDS, Outage
 
-#: Tasks that end faster than this one after the other are read several at a time.
+logger = logging.getLogger(__name__)
+
+#: Tasks that end faster than this one after the other are read several at a time, from the fifth on: the last of a few
+#: long ones is not kept waiting because another slot ended just before.
 _GATHER_SECONDS = 0.02
+_FAST_IN_A_ROW = 4
 
 
 class CompletionLog:
@@ -33,13 +39,15 @@ class CompletionLog:
         self._changed = threading.Condition()
         self._reading = False
         self._last_news = 0.0
+        self._fast_in_a_row = 0
         self._cursor = "0"
         self._ended: dict[int, Completion] = {}
         self._order: list[int] = []
+        self._taken_back: set[int] = set()
 
     def __len__(self) -> int:
         """How many tasks are known to have ended; asks nobody."""
-        return len(self._order)
+        return len(self._ended)
 
     def get(self, index: int) -> Completion | None:
         """How a task ended, or None if that is not known; asks nobody."""
@@ -49,6 +57,37 @@ class CompletionLog:
         """Which tasks are known to have ended, in the order in which they did, without the first ones."""
         with self._changed:
             return self._order[position:]
+
+    def take_back(self, ended: Mapping[int, Completion]) -> bool:
+        """Forgets what the store has forgotten: ends that it had told of and lost, with its last writes, when it died.
+
+        Args:
+            ended: how tasks are said to have ended.
+
+        Returns:
+            Whether one of them has not ended, or not in that way. Whoever waits for it waits again.
+
+        Raises:
+            UnavailableError: if the store does not answer.
+        """
+        tasks = self._records.tasks(self._job_id, list(ended))
+        if self._records.counts([self._job_id])[0] is None:
+            return False
+        lost = [
+            index
+            for index, completion in ended.items()
+            if not tasks[index].state.final or tasks[index].run != completion.run
+        ]
+        with self._changed:
+            for index in lost:
+                if self._ended.get(index) == ended[index]:
+                    del self._ended[index]
+                    self._taken_back.add(index)
+        if lost:
+            logger.warning(
+                "job %s: the store has forgotten the ends of %d tasks, which run again", self._job_id, len(lost)
+            )
+        return bool(lost)
 
     def wait(self, enough: Callable[[Mapping[int, Completion]], bool], deadline: Deadline) -> bool:
         """Waits until enough has ended.
@@ -80,7 +119,8 @@ class CompletionLog:
                     continue
                 if reads:
                     self._reading = True
-                    if drained and time.monotonic() - self._last_news < _GATHER_SECONDS:
+                    fast = self._fast_in_a_row >= _FAST_IN_A_ROW
+                    if drained and fast and time.monotonic() - self._last_news < _GATHER_SECONDS:
                         # To be woken for each of a thousand short tasks costs more than to run them.
                         self._changed.wait(deadline.remaining(_GATHER_SECONDS))
                 # Else the time is up before the thread that reads has told of what it found: one look of its own.
@@ -103,18 +143,35 @@ class CompletionLog:
         """Reads what is new, and says whether there may be more; what two threads read is taken once."""
         cursor, new = self._records.completions(self._job_id, self._cursor, timeout)
         if not new and timeout > 0:
-            self._refuse_gone()
+            new = self._untold()
         with self._changed:
             if new:
-                self._last_news = time.monotonic()
+                now = time.monotonic()
+                # Twice, because what was gathered comes that much later.
+                self._fast_in_a_row = self._fast_in_a_row + 1 if now - self._last_news < 2 * _GATHER_SECONDS else 0
+                self._last_news = now
             self._cursor = cursor
             for completion in new:
                 if completion.index not in self._ended:
                     self._ended[completion.index] = completion
-                    self._order.append(completion.index)
+                    if completion.index not in self._taken_back:
+                        self._order.append(completion.index)
         return len(new) >= MOST_COMPLETIONS
 
-    def _refuse_gone(self) -> None:
-        """Raises an error if nothing more can end, because there is no such job any more."""
-        if self._records.counts([self._job_id])[0] is None:
+    def _untold(self) -> list[Completion]:
+        """What has ended by the records of the tasks and is not told of: the store may have lost its stream's end."""
+        if self._refuse_gone().ended <= len(self._ended):
+            return []
+        known = self._records.tasks(self._job_id)
+        return [
+            Completion(index, task.state, task.run, task.parts)
+            for index, task in known.items()
+            if task.state.final and index not in self._ended
+        ]
+
+    def _refuse_gone(self) -> JobCounts:
+        """Raises an error if nothing more can end, because there is no such job any more; counts what has."""
+        counts = self._records.counts([self._job_id])[0]
+        if counts is None:
             raise NoSuchJobError(f"job {self._job_id} was deleted or has expired while it was waited for")
+        return counts

@@ -1,17 +1,21 @@
 """A rough idea of how long an experiment takes, good enough to make tasks of about equal length.
 
 The numbers were measured with qiskit-aer 0.18.2 on one thread of an ordinary x86 core. They are off by a factor of
-two or three between machines, by the same factor for all experiments, and that does not matter for a fair share.
+two or three between machines, and from one of Aer's methods to the other. So workers measure what their kernels take,
+and what they found (`aerq.tasks.records.speeds`) corrects the estimate.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from types import MappingProxyType
 
 from qiskit.circuit import QuantumCircuit
 from qiskit_aer.backends.backend_utils import BASIS_GATES
 
+from ..tasks.bundles import MOST_TASKS
 from .options import RunOptions
 
 #: A task shorter than this costs more to send than to run.
@@ -35,12 +39,21 @@ _DRAW, _DRAW_STABILIZER = 0.22e-6, 0.07e-6
 #: A bond of a matrix product state doubles with each gate across it; more than this is seldom reached.
 _WIDEST_BOND_BITS = 6
 _TENSOR_ELEMENT = 4e-9
+#: Methods whose time follows from nothing that is known before they run.
+UNTOLD_METHODS = frozenset({"extended_stabilizer", "tensor_network"})
 #: Larger states fit no machine, and their cost no float.
 _MOST_QUBITS = 40
+_NO_SPEEDS: Mapping[str, float] = MappingProxyType({})
 
 
-def experiment_seconds(circuit: QuantumCircuit, options: RunOptions) -> float:
-    """The estimated time of one experiment on one thread."""
+def experiment_seconds(circuit: QuantumCircuit, options: RunOptions, speeds: Mapping[str, float] = _NO_SPEEDS) -> float:
+    """The estimated time of one experiment on one thread.
+
+    Args:
+        circuit: its circuit.
+        options: the options of the run.
+        speeds: by Aer's method, how much longer the workers' kernels took so far than is estimated here.
+    """
     names = circuit.count_ops()
     gates = sum(names.values())
     qubits = min(circuit.num_qubits, _MOST_QUBITS)
@@ -63,7 +76,7 @@ def experiment_seconds(circuit: QuantumCircuit, options: RunOptions) -> float:
         kernel = runs * gates * gate
     draw = _DRAW_STABILIZER * qubits * qubits if method == "stabilizer" else _DRAW * qubits
     seconds: float = _PREPARE + _PREPARE_GATE * gates + kernel + draw * options.shots
-    return seconds
+    return seconds * speeds.get(method, 1.0)
 
 
 def task_seconds(total: float, slots: int | None) -> float:
@@ -73,19 +86,43 @@ def task_seconds(total: float, slots: int | None) -> float:
         total: estimated seconds of the whole job.
         slots: slots of the cluster, or None if unknown.
     """
-    known = slots or UNKNOWN_SLOTS
+    return max(_share(total, slots or UNKNOWN_SLOTS), LEAST_TASK_SECONDS)
+
+
+def bundle_sizes(seconds: Sequence[float], slots: int | None, longest: float) -> list[int]:
+    """How many consecutive tasks share each message, so that its way costs little beside what it carries.
+
+    Args:
+        seconds: estimated time of each task; 0 where it cannot be told, and such a task has a message of its own.
+        slots: slots of the cluster, or None if unknown.
+        longest: about how many seconds of work one message may carry; 0 for one task each.
+
+    Returns:
+        The number of tasks in each message; empty if each has its own.
+    """
+    target = min(longest, _share(sum(seconds), slots or UNKNOWN_SLOTS))
+    sizes: list[int] = []
+    for is_known, run in groupby(seconds, key=lambda value: value > 0):
+        known = list(run)
+        sizes += even_groups(known, target, MOST_TASKS) if is_known else [1] * len(known)
+    return sizes if len(sizes) < len(seconds) else []
+
+
+def _share(total: float, slots: int) -> float:
+    """The time after which a slot should come back for more of a job that takes a total time."""
     # The slots of a large cluster wait for its server if their tasks are shorter than this for each slot. A job that
     # is too small for all slots is through soonest where the server's time for its tasks is that of one task.
-    served = min(known * _SERVER_SECONDS, math.sqrt(total * _SERVER_SECONDS))
-    return max(total / (TASKS_PER_SLOT * known), LEAST_TASK_SECONDS, served)
+    served = min(slots * _SERVER_SECONDS, math.sqrt(total * _SERVER_SECONDS))
+    return max(total / (TASKS_PER_SLOT * slots), served)
 
 
-def even_groups(seconds: Sequence[float], target: float) -> list[int]:
+def even_groups(seconds: Sequence[float], target: float, most: float = math.inf) -> list[int]:
     """Cuts a row of experiments into consecutive groups that each take about a target time.
 
     Args:
         seconds: estimated time of each experiment.
         target: the time of a group.
+        most: how many may be in a group.
 
     Returns:
         The sizes of the groups, none of them 0.
@@ -94,7 +131,7 @@ def even_groups(seconds: Sequence[float], target: float) -> list[int]:
     size, filled = 0, 0.0
     for value in seconds:
         # A group ends where it comes closest to its target.
-        if size and filled + value / 2 > target:
+        if size and (filled + value / 2 > target or size >= most):
             sizes.append(size)
             size, filled = 0, 0.0
         size += 1

@@ -29,7 +29,7 @@ from ..tasks.kernel import run_qobj
 from ..tasks.publishing import publish_tasks
 from ..tasks.qobj import Qobj
 from ..tasks.records.bulk import read_records, read_states
-from ..tasks.records.job import JobRecord
+from ..tasks.records.job import JobRecord, perhaps_submitted
 from ..tasks.records.states import TaskState
 from ..tasks.records.store import Completion, Records
 from ..tasks.wire.envelope import Kind, unseal
@@ -191,7 +191,8 @@ class CeleryExecutor:
         Raises:
             QobjValidationError: if something cannot travel; nothing was sent.
             JobError: if a job of this id was submitted before.
-            UnavailableError: if broker or store do not answer.
+            UnavailableError: if broker or store do not answer. Nothing is submitted then, unless the error says that
+                this is not known: the store, too, did not answer any more.
         """
         job = prepare_job(qobjs, job_id, submission, self.settings)
         if self.records.create(job.record, job.payloads, job.metadata) is None:
@@ -201,10 +202,14 @@ class CeleryExecutor:
         except BaseException as error:
             # A worker that gets one of the messages finds no job and drops it; the caller is told that nothing was
             # submitted, and may submit again under the same id.
-            with contextlib.suppress(UnavailableError, NoSuchJobError):
-                # What runs already would run to its end for nobody. A broker that failed cannot be asked to stop it.
-                self.records.cancel(job_id) if isinstance(error, UnavailableError) else self.cancel(job_id)
+            try:
+                with contextlib.suppress(NoSuchJobError):
+                    # What runs would run to its end for nobody. A broker that failed cannot be asked to stop it.
+                    self.records.cancel(job_id) if isinstance(error, UnavailableError) else self.cancel(job_id)
                 self.records.delete(job.record)
+            except UnavailableError:
+                if isinstance(error, UnavailableError):
+                    raise perhaps_submitted(error, job_id) from error
             raise
 
     def cancel(self, job_id: str, indexes: Sequence[int] = ()) -> int:

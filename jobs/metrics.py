@@ -79,7 +79,7 @@ def set_metrics(records: Records, job_id: str) -> dict[str, Any]:
 
 
 def queue_position(records: Records, job_id: str, index: int | None = None) -> int | None:
-    """The place of a task, or of a job's first task that waits, among all tasks that wait for a slot.
+    """The place of a task, or of a job's first task that waits, among all tasks, short and long, that wait for a slot.
 
     Returns:
         1 for the next one, None if it does not wait.

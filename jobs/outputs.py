@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..config.settings import Settings
 from ..tasks.records.bulk import read_results
+from ..tasks.records.large import read_large
 from ..tasks.records.store import Completion, Records
 from ..tasks.wire.errors import DecodingError
 from ..tasks.wire.results import decode_output
@@ -15,6 +17,10 @@ from .errors import JobError
 _MEBIBYTE = 1024 * 1024
 #: How much of the encoded results is held at a time, beside the one that is decoded.
 _MOST_BYTES = 32 * _MEBIBYTE
+
+
+class ResultGoneError(JobError):
+    """The store does not have the result of a task that ended with one."""
 
 
 def fetch_outputs(
@@ -32,13 +38,14 @@ def fetch_outputs(
         Aer's raw output by task.
 
     Raises:
-        JobError: if a result has expired or cannot be read.
+        ResultGoneError: if a result has expired, or the store has lost it.
+        JobError: if one cannot be read.
     """
     limit = settings.max_result_mb * _MEBIBYTE
     outputs: dict[int, dict[str, Any]] = {}
-    for index, data in read_results(records, settings, job_id, completions, _MOST_BYTES):
+    for index, data in _read(records, settings, job_id, completions):
         if data is None:
-            raise JobError(
+            raise ResultGoneError(
                 f"the result of task {index} of job {job_id} is no longer in the store; it expired "
                 "(AERQ_RESULT_TTL_SECONDS) or was deleted, so the job has to run again"
             )
@@ -47,3 +54,15 @@ def fetch_outputs(
         except DecodingError as error:
             raise JobError(f"the result of task {index} of job {job_id} cannot be read: {error}") from error
     return outputs
+
+
+def _read(
+    records: Records, settings: Settings, job_id: str, completions: Mapping[int, Completion]
+) -> Iterator[tuple[int, bytes | bytearray | memoryview | None]]:
+    """The stored results in order: those of one part many at a time, the larger ones one by one."""
+    for is_large, some in itertools.groupby(completions.items(), key=lambda item: item[1].parts > 1):
+        if is_large:
+            for index, completion in some:
+                yield index, read_large(records, settings, job_id, index, completion)
+        else:
+            yield from read_results(records, settings, job_id, dict(some), _MOST_BYTES)

@@ -138,10 +138,11 @@ class AerqProvider:
         ids = [job_id for job_id, _ in records.job_ids(descending, wanted.after, wanted.before)]
         found: list[AerJob | AerJobSet] = []
         for first in range(0, len(ids), _PAGE):
-            some = ids[first : first + _PAGE]
-            counts = dict(zip(some, records.counts(some), strict=True))
-            records.forget([job_id for job_id, numbers in counts.items() if numbers is None])
-            right = [job_id for job_id, numbers in counts.items() if numbers is not None and wanted.admits(numbers)]
+            right = ids[first : first + _PAGE]
+            if wanted.statuses is not None:
+                counts = dict(zip(right, records.counts(right), strict=True))
+                records.forget([job_id for job_id, numbers in counts.items() if numbers is None])
+                right = [job_id for job_id, numbers in counts.items() if numbers is not None and wanted.admits(numbers)]
             while right and (limit is None or len(found) < limit):
                 batch = _PAGE if limit is None or wanted.tags else min(_PAGE, skip + limit - len(found))
                 some, right = right[:batch], right[batch:]
@@ -180,14 +181,17 @@ class AerqProvider:
 
         Args:
             job_ids: the jobs.
-            readable_only: take what cannot be read for not there, with a warning.
+            readable_only: take what cannot be read for not there, with a warning; and forget what is not there.
 
         Raises:
             JobError: if one was submitted by a newer version of aerq, or cannot be read.
         """
         self._executor.require_cluster()  # one that is started now has no jobs
         found: list[tuple[JobRecord, bytes | None] | None] = []
-        for job_id, (record, metadata) in zip(job_ids, self._executor.read_records(job_ids), strict=True):
+        rows = dict(zip(job_ids, self._executor.read_records(job_ids), strict=True))
+        if readable_only:
+            self._executor.records.forget([job_id for job_id, (record, _) in rows.items() if record is None])
+        for job_id, (record, metadata) in rows.items():
             try:
                 found.append(None if record is None else (JobRecord.unpack(record), metadata))
             except DecodingError as error:

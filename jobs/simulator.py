@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from qiskit_aer import AerSimulator
 
 from ..config.settings import Settings
 from ..tasks.kernel import run_qobj
+from ..tasks.records.speeds import read_speeds
 from ..tasks.records.workers import WorkerRecord, live_workers
 from .aerjob import AerJob
 from .aerjobset import AerJobSet
@@ -35,10 +36,11 @@ _MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class _Seen:
-    """The workers that were there at a point of this process's monotonic clock."""
+    """The workers that were there at a point of this process's monotonic clock, and how fast they are."""
 
     at: float
     workers: tuple[WorkerRecord, ...]
+    speeds: Mapping[str, float]
 
 
 class AerqSimulator(AerSimulator):  # type: ignore[misc]
@@ -127,7 +129,9 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
         remote = isinstance(executor, CeleryExecutor)
         if not remote:
             refuse_time_limit(options.time_limit_seconds)
-        workers = self.workers() if remote and options.max_job_size == "auto" else ()
+        alone = len(circuit_list) == 1 and not parameter_binds and options.max_shot_size is None
+        workers = self.workers() if remote and not alone else ()
+        slots = sum(worker.slots for worker in workers) or None
         job_id = str(uuid.uuid4())
         qobjs = split_job(
             circuit_list,
@@ -137,7 +141,8 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
             backend_name=self.name,
             # Aer's own: the workers are asked for the number of qubits only, and an executor of the user's has none.
             backend_version=super().configuration().backend_version,
-            slots=sum(worker.slots for worker in workers) or None,
+            slots=slots,
+            speeds=self._look().speeds if remote and options.max_job_size == "auto" else None,
             largest_slot_mb=(lambda fresh: self._largest_slot_mb(executor, fresh=fresh)) if remote else None,
             # The wire is a snapshot already; an executor in this process would see later changes of the circuits.
             snapshot=not remote,
@@ -146,6 +151,7 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
             tags=tuple(options.job_tags),
             as_set=len(qobjs) > 1,
             time_limit_seconds=options.time_limit_seconds,
+            slots=slots,
         )
         job: AerJob | AerJobSet
         if len(qobjs) == 1:
@@ -161,10 +167,14 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
         Raises:
             UnavailableError: if the store does not answer.
         """
-        now, seen = time.monotonic(), self._seen
+        return self._look().workers
+
+    def _look(self) -> _Seen:
+        now, seen, executor = time.monotonic(), self._seen, self._celery_executor
         if seen is None or now - seen.at > _FRESH_SECONDS:
-            seen = self._seen = _Seen(now, _workers_of(self._celery_executor))
-        return seen.workers
+            speeds = read_speeds(executor.records, executor.settings)
+            seen = self._seen = _Seen(now, _workers_of(executor), speeds)
+        return seen
 
     def _largest_slot_mb(self, executor: CeleryExecutor, *, fresh: bool) -> int | None:
         """MiB of the largest slot that an executor's jobs can get, or None while no worker is up to say."""

@@ -8,7 +8,7 @@ run shares between its experiments each task is given: noise, method, the number
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -18,7 +18,7 @@ from qiskit.circuit import ParameterExpression, QuantumCircuit
 from ..tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 from .batches import Batches
 from .binds import Binds, plain_binds
-from .cost import even_groups, experiment_seconds, task_seconds
+from .cost import UNTOLD_METHODS, even_groups, experiment_seconds, task_seconds
 from .memory import MemoryPlanner
 from .noise import job_noise_model
 from .options import RunOptions
@@ -54,6 +54,7 @@ def split_job(
     backend_name: str,
     backend_version: str,
     slots: int | None = None,
+    speeds: Mapping[str, float] | None = None,
     largest_slot_mb: Callable[[bool], int | None] | None = None,
     snapshot: bool = True,
 ) -> list[Qobj]:
@@ -67,6 +68,7 @@ def split_job(
         backend_name: name of the backend, for the results.
         backend_version: its version.
         slots: how many slots the cluster has, for `max_job_size="auto"`; None if unknown.
+        speeds: by Aer's method, how much longer kernels take on the workers than is estimated; None if unknown.
         largest_slot_mb: see `MemoryPlanner.refuse_too_large`; without it nothing is refused for its size.
         snapshot: whether the tasks must hold copies, because they will run while the user may change the circuits.
 
@@ -81,19 +83,31 @@ def split_job(
         copies = {id(circuit): snapshot_of(circuit) for circuit in circuits}
         circuits = [copies[id(circuit)] for circuit in circuits]
         options = replace(options, noise_model=copy.deepcopy(options.noise_model), aer=copy.deepcopy(options.aer))
-    job = _Job(circuits, binds, options)
+    job = _Job(circuits, binds, options, speeds or {})
     if largest_slot_mb is not None:
         job.memory.refuse_too_large(largest_slot_mb)
-    header = QobjHeader(backend_name=backend_name, backend_version=backend_version)
     return [
-        Qobj(job_id, replace(header, **places), config, experiments) for places, config, experiments in job.tasks(slots)
+        Qobj(
+            job_id,
+            QobjHeader(backend_name=backend_name, backend_version=backend_version, **places),
+            config,
+            experiments,
+        )
+        for places, config, experiments in job.tasks(slots)
     ]
 
 
 class _Job:
     """One job on its way to tasks."""
 
-    def __init__(self, circuits: Sequence[QuantumCircuit], binds: Sequence[Binds], options: RunOptions) -> None:
+    def __init__(
+        self,
+        circuits: Sequence[QuantumCircuit],
+        binds: Sequence[Binds],
+        options: RunOptions,
+        speeds: Mapping[str, float],
+    ) -> None:
+        self._speeds = speeds
         self._circuits = circuits
         self._binds = binds
         self._options = options
@@ -102,15 +116,14 @@ class _Job:
         noise_model = options.noise_model
         if not alone or options.max_shot_size is not None:
             noise_model = job_noise_model(circuits, noise_model)
-        self._config = QobjConfig(
-            shots=options.shots,
-            seed_simulator=options.seed_simulator,
-            options=options.kernel_options(),
-            noise_model=options.noise_model if alone else noise_model,
-            memory_slots=max(circuit.num_clbits for circuit in circuits),
-            n_qubits=max(circuit.num_qubits for circuit in circuits),
-        )
-        planner = ShotPlanner(circuits, binds, options, noise_model, self._config.n_qubits)
+        self._kernel_options = options.kernel_options()
+        #: What the configurations of all tasks have in common.
+        self._shared: dict[str, Any] = {
+            "noise_model": options.noise_model if alone else noise_model,
+            "memory_slots": max(circuit.num_clbits for circuit in circuits),
+            "n_qubits": max(circuit.num_qubits for circuit in circuits),
+        }
+        planner = ShotPlanner(circuits, binds, options, noise_model, self._shared["n_qubits"])
         self._batches = Batches(circuits, planner)
         # With streams of their own the experiments are those of no local run, and each is a batch of its own.
         self._one_task = [] if options.independent_streams else self._batches.notes_of_one_task()
@@ -118,6 +131,7 @@ class _Job:
         self.memory = MemoryPlanner(circuits, options, planner)
         self._seeds = Seeds.of(options, sum(counts))
         self._pieces = list(self._cut(counts, planner))
+        self._told: dict[int, float] = {}
         warn_of_shared_shots(options, counts, planner)
 
     def tasks(self, slots: int | None) -> Iterator[tuple[dict[str, Any], QobjConfig, tuple[QobjExperiment, ...]]]:
@@ -154,7 +168,7 @@ class _Job:
         elif size is None:
             yield pieces
         elif size == "auto":
-            seconds = self._seconds(pieces)
+            seconds = self._seconds(pieces, self._speeds)
             place = 0
             for length in even_groups(seconds, task_seconds(sum(seconds), slots)):
                 yield pieces[place : place + length]
@@ -170,13 +184,25 @@ class _Job:
                 filled += piece.count
             yield group
 
-    def _seconds(self, pieces: list[_Piece]) -> list[float]:
+    def _seconds(self, pieces: list[_Piece], speeds: Mapping[str, float]) -> list[float]:
         by_circuit: dict[int, float] = {}
         for piece in pieces:
             circuit = self._circuits[piece.circuit]
             if id(circuit) not in by_circuit:
-                by_circuit[id(circuit)] = experiment_seconds(circuit, self._options)
+                by_circuit[id(circuit)] = experiment_seconds(circuit, self._options, speeds)
         return [by_circuit[id(self._circuits[piece.circuit])] * piece.count for piece in pieces]
+
+    def _told_seconds(self, pieces: list[_Piece], share: float = 1.0) -> float:
+        """The estimated time of a task; 0 if nobody can tell how often a loop in it turns."""
+        if self._options.method in UNTOLD_METHODS or any(
+            self._circuits[piece.circuit].has_control_flow_op() for piece in pieces
+        ):
+            return 0.0
+        # As it is estimated, whatever the workers' speeds: they learn from what it took beside that.
+        for piece in pieces:
+            if piece.circuit not in self._told:
+                self._told[piece.circuit] = experiment_seconds(self._circuits[piece.circuit], self._options, {})
+        return share * sum(self._told[piece.circuit] * piece.count for piece in pieces)
 
     def _whole(self, pieces: list[_Piece]) -> tuple[dict[str, Any], QobjConfig, tuple[QobjExperiment, ...]]:
         """A task with all shots of its experiments."""
@@ -189,15 +215,17 @@ class _Job:
             "first_experiment": pieces[0].first,
             "notes": noted,
             "memory_mb": max(self.memory.needed_mb(piece.circuit) for piece in pieces),
+            "seconds": self._told_seconds(pieces),
         }
-        config = replace(self._config, seed_simulator=self._seeds.at(pieces[0].first))
+        seed = self._seeds.at(pieces[0].first)
+        config = QobjConfig(self._options.shots, seed, self._kernel_options, **self._shared)
         runs = (list(run) for _, run in groupby(pieces, key=lambda piece: piece.circuit))
         return places, config, tuple(self._experiment(run) for run in runs)
 
     def _ranges(self, piece: _Piece) -> Iterator[tuple[dict[str, Any], QobjConfig, tuple[QobjExperiment, ...]]]:
         """The tasks with the ranges of one experiment's shots."""
         plan = piece.plan
-        options = self._config.options
+        options = self._kernel_options
         if plan.method != options["method"]:
             # A task must not choose anew: its own shots are fewer.
             options = {**options, "method": plan.method}
@@ -207,9 +235,10 @@ class _Job:
                 "first_experiment": piece.first,
                 "shot_offset": offset,
                 "memory_mb": self.memory.needed_mb(piece.circuit),
+                "seconds": self._told_seconds([piece], shots / self._options.shots),
             }
             seed = self._seeds.at(piece.first, offset)
-            yield places, replace(self._config, shots=shots, seed_simulator=seed, options=options), experiments
+            yield places, QobjConfig(shots, seed, options, **self._shared), experiments
 
     def _experiment(self, pieces: list[_Piece]) -> QobjExperiment:
         """Consecutive pieces of one circuit as one experiment with all their bindings."""

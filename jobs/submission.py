@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.settings import Settings
+from ..tasks.message import Message
 from ..tasks.qobj import Qobj, QobjExperiment
 from ..tasks.records.job import JobRecord
 from ..tasks.versions import versions
 from ..tasks.wire.envelope import Kind, seal
 from ..tasks.wire.errors import EncodingError
 from ..tasks.wire.payload import QobjEncoder, encode_metadata
+from .cost import bundle_sizes
 from .errors import QobjValidationError
 from .notes import notes_of
 
@@ -30,12 +32,14 @@ class Submission:
         as_set: whether the user holds an `AerJobSet`.
         kind: which kernel: `aer` or `basic`.
         time_limit_seconds: time limit of each task, or None.
+        slots: how many slots the cluster has, or None if that is not known.
     """
 
     tags: tuple[str, ...] = ()
     as_set: bool = False
     kind: str = "aer"
     time_limit_seconds: float | None = None
+    slots: int | None = None
 
     def on(self, kind: str) -> Submission:
         """The same for another kernel."""
@@ -67,8 +71,13 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
     limit = settings.max_payload_mb * _MEBIBYTE
     encoder = QobjEncoder(limit)
     seconds = _time_limit(submission.time_limit_seconds, settings)
+    bundles: Sequence[int] = ()
+    if len(qobjs) > 1 and seconds is None:  # a time limit is Celery's, which knows messages and no tasks in them
+        bundles = bundle_sizes([qobj.header.seconds for qobj in qobjs], submission.slots, settings.message_seconds)
+    messages: list[Message] = []
     try:
-        messages = tuple(encoder.encode(qobj, job_id, index) for index, qobj in enumerate(qobjs))
+        for size in bundles or [1] * len(qobjs):
+            messages += encoder.encode(qobjs[len(messages) : len(messages) + size], job_id, len(messages))
         plain = encode_metadata(experiment_metadata(qobjs))
         metadata = b"" if plain is None else seal(Kind.METADATA, plain, limit=limit).data
     except EncodingError as error:
@@ -81,7 +90,7 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
         names=tuple(experiment_names(qobjs)),
         circuits=tuple(experiment_circuits(qobjs)),
         tags=submission.tags,
-        messages=messages,
+        messages=tuple(messages),
         kind=submission.kind,
         as_set=submission.as_set,
         aerq=versions()["aerq"],
@@ -90,6 +99,7 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
         notes=notes_of(qobjs),
         queue=settings.queue,
         qubits=tuple(experiment.circuit.num_qubits for experiment in _experiments(qobjs)),
+        bundles=tuple(bundles),
     )
     return PreparedJob(record, encoder.payloads, metadata)
 

@@ -18,6 +18,7 @@ from .deadline import Deadline
 from .errors import NoSuchJobError
 from .futures import JobFuture
 from .outage import through_outages
+from .outputs import ResultGoneError
 from .status import TASK_STATUS, status_of_counts, status_of_statuses
 
 if TYPE_CHECKING:
@@ -138,12 +139,20 @@ class CeleryTasks:
 
     def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any]:
         """Aer's raw outputs; raises the error of the first task that failed or was cancelled."""
-        completions = self._completions(wanted)
-        for index, completion in completions.items():
-            if not completion.state.has_result:
-                failed = functools.partial(self.future(index).failure, completion)
-                raise through_outages(failed, deadline, self._job_id)
-        return through_outages(lambda: self._executor.outputs(self._job_id, completions), deadline, self._job_id)
+        while True:
+            # What was taken back is waited for.
+            completions = {index: self._log.get(index) or self.future(index).ended(deadline) for index in wanted}
+            for index, completion in completions.items():
+                if not completion.state.has_result:
+                    failed = functools.partial(self.future(index).failure, completion)
+                    raise through_outages(failed, deadline, self._job_id)
+            try:
+                fetch = functools.partial(self._executor.outputs, self._job_id, completions)
+                return through_outages(fetch, deadline, self._job_id)
+            except ResultGoneError:
+                take_back = functools.partial(self._log.take_back, completions)
+                if not through_outages(take_back, deadline, self._job_id):
+                    raise
 
     def cancel(self) -> None:
         """Cancels all that have not ended; running kernels are killed."""

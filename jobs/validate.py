@@ -31,21 +31,13 @@ from qiskit_aer.library.save_instructions.save_data import SaveData
 from qiskit_aer.noise.errors.base_quantum_error import QuantumChannelInstruction
 
 from ..tasks.wire.errors import EncodingError
+from ..tasks.wire.kinds import STANDARD_GATES
 from ..tasks.wire.nesting import check_nesting
 from .binds import circuit_label, plain_binds
 from .errors import QobjValidationError
 from .loading import check_control_flow, check_multiplexers, check_phases, check_widths
 from .options import RunOptions
 
-#: Gates that Aer takes by name (`_assemble_op`), of those that Qiskit holds as standard gates.
-_STANDARD = frozenset(
-    name
-    for line in (
-        "ccx ccz cp cswap csx cx cy cz ecr h id p r rx rxx ry ryy rz rzx rzz s sdg swap sx sxdg t tdg",
-        "u x y z u1 u2 u3 cu cu1 cu3 crx cry crz",
-    )
-    for name in line.split()
-)
 #: Instructions without parameters that are neither gates nor in need of a look.
 _PLAIN = frozenset({"measure", "reset", "barrier"})
 #: Save instructions of Aer's library, which need no second opinion.
@@ -119,7 +111,7 @@ class _CircuitCheck:
             raise QobjValidationError("has classical variables, for which Aer's kernel has no room and aborts")
 
     def _check_body(self, body: QuantumCircuit, *, in_loop: bool, repeated: bool) -> None:
-        standard = _STANDARD if self._basis is None else _STANDARD & self._basis
+        standard = STANDARD_GATES if self._basis is None else STANDARD_GATES & self._basis
         # One look at the names of all, so that the usual circuit needs none at each.
         all_standard = body.count_ops().keys() <= standard | _PLAIN
         for variable in body.iter_vars() if body.num_vars else ():
@@ -128,20 +120,26 @@ class _CircuitCheck:
                     f"has the variable {variable.name!r} of a type that Aer does not have ({variable.type})"
                 )
             self._variable_bits += variable.type.width
-        for instruction in body.data:
-            if instruction.is_standard_gate():
-                if not all_standard and instruction.name not in standard:
-                    raise self._unknown(instruction.name)
+        for instruction in body._data:
+            name = instruction.name
+            if name == "unitary":
+                # The building of its gate object is spared, because quantum volume circuits are made of them.
+                matrix = instruction.matrix
+                if matrix is None or not cmath.isfinite(np.vdot(matrix, matrix)):  # the sum of all squares
+                    self._check_special(instruction, in_loop=in_loop, repeated=repeated)
+            elif name in _PLAIN:
+                continue
+            elif instruction.is_standard_gate():
+                if not all_standard and name not in standard:
+                    raise self._unknown(name)
                 params = instruction.params
                 if params and not _surely_finite(params):
                     for value in params:
-                        _check_number(value, f"the gate {instruction.name!r}")
-            elif instruction.name not in _PLAIN:
+                        _check_number(value, f"the gate {name!r}")
+            else:
                 self._check_special(instruction, in_loop=in_loop, repeated=repeated)
 
     def _check_special(self, instruction: Any, *, in_loop: bool, repeated: bool) -> None:
-        if instruction.name == "unitary" and _is_unitary(instruction):
-            return  # the building of its gate object is spared, because quantum volume circuits are made of them
         operation = instruction.operation
         if isinstance(operation, (ControlFlowOp, BreakLoopOp, ContinueLoopOp)):
             self._check_control_flow(operation, in_loop=in_loop, repeated=repeated)
@@ -219,12 +217,6 @@ def _numbers(params: Any) -> Iterator[Any]:
             yield from _numbers(value)
         else:
             yield value
-
-
-def _is_unitary(instruction: Any) -> bool:
-    """Whether this is a unitary with finite numbers; False where it takes a closer look."""
-    matrix = instruction.matrix
-    return matrix is not None and cmath.isfinite(np.add.reduce(matrix, axis=None))
 
 
 def _surely_finite(values: Any) -> bool:

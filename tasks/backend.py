@@ -81,6 +81,21 @@ class RecordBackend(BaseBackend):  # type: ignore[misc]
         place = parse_task_id(task_id)
         return self._meta(task_id, TaskRecord() if place is None else self.records.task(*place))
 
+    def get_task_metas(self, task_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """State and result of many tasks, by their ids, in one round trip for each job."""
+        by_job: dict[str, dict[int, str]] = {}
+        found = {}
+        for task_id in task_ids:
+            place = parse_task_id(task_id)
+            if place is None:
+                found[task_id] = self._meta(task_id, TaskRecord())
+            else:
+                by_job.setdefault(place[0], {})[place[1]] = task_id
+        for job_id, ids in by_job.items():
+            for index, record in self.records.tasks(job_id, list(ids)).items():
+                found[ids[index]] = self._meta(ids[index], record)
+        return found
+
     def _meta(self, task_id: str, record: TaskRecord) -> dict[str, Any]:
         state = CELERY_STATES[record.state]
         result: Any = None

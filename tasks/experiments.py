@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import logging
-import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from celery import Celery, Task
@@ -18,10 +20,12 @@ from celery.exceptions import Ignore, Reject
 from ..config.errors import AerqError, UnavailableError
 from ..config.queues import RUN_BASIC, RUN_EXPERIMENTS
 from ..config.settings import Settings
-from .message import Message
+from .bundles import HEADER, carried_by, from_kwargs
+from .message import Message, parse_task_id
 from .qobj import Qobj
-from .records.states import TaskState
-from .records.store import Records
+from .records.speeds import Measured
+from .records.states import TaskState, new_run
+from .records.store import Records, Verdict
 from .tasklog import log_end, log_start, reason_in
 from .wire.errors import DecodingError
 from .wire.payload import QobjDecoder
@@ -34,6 +38,8 @@ MakeKernel = Callable[[], Callable[[Qobj], dict[str, Any]]]
 logger = logging.getLogger(__name__)
 
 MEBIBYTE = 1024 * 1024
+#: In what a slot says of several tasks: one that did not end in it.
+NOT_HERE = "-"
 #: Celery's request with what aerq does when a slot dies; only a worker's parent imports it.
 REQUEST = "aerq.tasks.worker.request:ExperimentRequest"
 #: Pauses between tries while the store is away, in seconds.
@@ -46,6 +52,20 @@ class ExperimentsFailedError(AerqError):
 
 class CancelledBefore(Ignore):  # type: ignore[misc]
     """A message has arrived for a task that is cancelled."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt at a task ended: its state, seconds in the kernel, why it failed, and its result in pieces."""
+
+    state: TaskState
+    seconds: float
+    reason: str = ""
+    parts: Sequence[bytes | memoryview] = ()
+
+    def fields(self) -> dict[str, Any]:
+        """What is recorded of it."""
+        return {"state": self.state, "seconds": self.seconds, "reason": self.reason, "parts": self.parts}
 
 
 class Slot:
@@ -61,7 +81,7 @@ class Slot:
         self._make_kernel = kernel
         self._run: Callable[[Qobj], dict[str, Any]] | None = None
         self.records = Records(settings)
-        self._turns = itertools.count(1)
+        self._measured = Measured(self.records, settings)
         self._decoder = QobjDecoder(settings.max_payload_mb * MEBIBYTE, self.records.payloads)
 
     def run(self, message: Message, instance: str) -> str:
@@ -80,15 +100,72 @@ class Slot:
             Reject: if the store stays away; the message goes back to the queue.
             ExperimentsFailedError: if the task failed without a result.
         """
-        run = f"{os.getpid()}:{next(self._turns)}"
-        verdict = self._persist(lambda: self.records.start(message.job, message.index, instance, run))
+        run = new_run()
+        verdict = self._start(message, instance, run)
         if verdict.answer == "exhausted":
-            raise ExperimentsFailedError(f"started {verdict.attempt} times, never ended")
+            raise ExperimentsFailedError(_exhausted(verdict))
         if verdict.answer == "cancelled":
             raise CancelledBefore("the task is cancelled")
         if verdict.answer != "run":
             raise Ignore(f"nothing to run: {verdict.answer}")
-        log_start(message, verdict.attempt)
+        ended = self._attempt(message, verdict.attempt)
+        if not self._persist(lambda: self.records.finish(message.job, message.index, run, **ended.fields())):
+            raise Ignore("the task has ended, or another run was started")
+        if ended.state is TaskState.FAILED:
+            raise ExperimentsFailedError(ended.reason)
+        return ended.state.value
+
+    def run_all(self, messages: Sequence[Message], instance: str) -> str:
+        """Runs several tasks, one after the other, and records how each ended; one's failure is none of the others'.
+
+        Args:
+            messages: what to run.
+            instance: the instance of a worker that this slot belongs to.
+
+        Returns:
+            The state in which each ended, in one line; `NOT_HERE` for one that has ended before, or that others run.
+
+        Raises:
+            Reject: if the store stays away; the message goes back to the queue.
+        """
+        found = []
+        run = new_run()
+        verdict = self._start(messages[0], instance, run)
+        for message, following in itertools.zip_longest(messages, messages[1:]):
+            then = new_run()
+            if verdict.answer == "run":
+                ended = self._attempt(message, verdict.attempt)
+                taken, verdict = self._finish_and_start(message, run, ended, following, instance, then)
+                found.append(ended.state.value if taken else NOT_HERE)
+            else:
+                states = {"exhausted": TaskState.FAILED.value, "cancelled": TaskState.CANCELLED.value}
+                found.append(states.get(verdict.answer, NOT_HERE))
+                if following is not None:
+                    verdict = self._start(following, instance, then)
+            run = then
+        return " ".join(found)
+
+    def _finish_and_start(
+        self, message: Message, run: str, ended: Ended, following: Message | None, instance: str, then: str
+    ) -> tuple[bool, Verdict]:
+        """Records the end of one task and starts the following one, if there is one."""
+        job, index, fields = message.job, message.index, ended.fields()
+        if following is None:
+            return self._persist(lambda: self.records.finish(job, index, run, **fields)), Verdict("none", 0)
+        start = following.index, instance, then
+        return self._persist(lambda: self.records.finish_and_start(job, index, run, then=start, **fields))
+
+    def refuse(self, task_ids: Iterable[str], reason: str, instance: str) -> None:
+        """Ends tasks whose message cannot be read, unless another worker has them by now."""
+        for place in filter(None, map(parse_task_id, task_ids)):
+            self._persist(functools.partial(self.records.fail, *place, reason, instance=instance))
+
+    def _start(self, message: Message, instance: str, run: str) -> Verdict:
+        return self._persist(lambda: self.records.start(message.job, message.index, instance, run))
+
+    def _attempt(self, message: Message, attempt: int) -> Ended:
+        """Runs a task that was started here; a slot holds on to what it has computed until the store takes it."""
+        log_start(message, attempt)
         began = time.monotonic()
         qobj = None
         try:
@@ -105,36 +182,24 @@ class Slot:
                     f"the result has {len(data) // MEBIBYTE} MiB, the limit is {self._settings.max_result_mb} MiB; "
                     "save less, or raise AERQ_MAX_RESULT_MB on the workers"
                 )
+            parts = split_parts(data, self._settings.result_part_mb * MEBIBYTE)
         except Reject:
             raise
         except Exception as error:
             reason, seconds = reason_of(error), time.monotonic() - began
-            log_end(message, qobj, verdict.attempt, TaskState.FAILED, seconds, reason)
-            if not self._finish(message, verdict.attempt, TaskState.FAILED, seconds, reason):
-                raise Ignore("the task has ended, or a newer attempt runs") from None
-            raise ExperimentsFailedError(reason) from None
+            log_end(message, qobj, attempt, TaskState.FAILED, seconds, reason)
+            return Ended(TaskState.FAILED, seconds, reason)
         state = TaskState.DONE if output.get("success", False) else TaskState.MARKED
-        log_end(message, qobj, verdict.attempt, state, seconds, reason_in(output))
-        parts = split_parts(data, self._settings.result_part_mb * MEBIBYTE)
-        if not self._finish(message, verdict.attempt, state, seconds, parts=parts):
-            raise Ignore("the task has ended, or a newer attempt runs")
-        return state.value
+        log_end(message, qobj, attempt, state, seconds, reason_in(output))
+        if state is TaskState.DONE:
+            self._learn(message, output, seconds)
+        return Ended(state, seconds, parts=parts)
 
-    def _finish(
-        self,
-        message: Message,
-        attempt: int,
-        state: TaskState,
-        seconds: float,
-        reason: str = "",
-        parts: Sequence[bytes | memoryview] = (),
-    ) -> bool:
-        """Records the end; a slot holds on to what it has computed until the store takes it."""
-        return self._persist(
-            lambda: self.records.finish(
-                message.job, message.index, attempt, state, seconds=seconds, reason=reason, parts=parts
-            )
-        )
+    def _learn(self, message: Message, output: Mapping[str, Any], seconds: float) -> None:
+        """Tells how long the kernel took. Nobody waits for that, and a store that is away misses it."""
+        method = str(output["results"][0].get("metadata", {}).get("method", ""))
+        with contextlib.suppress(UnavailableError):
+            self._measured.add(method, message.seconds, seconds)
 
     def _persist(self, operation: Callable[[], T]) -> T:
         """Does something with the store, trying again while it is away.
@@ -168,6 +233,10 @@ def killable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
+def _exhausted(verdict: Verdict) -> str:
+    return f"started {verdict.attempt} times, never ended"
+
+
 def reason_of(error: BaseException) -> str:
     """One sentence on an error, without a traceback: paths of the worker are nobody's business."""
     if isinstance(error, MemoryError):
@@ -190,14 +259,17 @@ def register(app: Celery, settings: Settings, kernels: Mapping[str, MakeKernel])
     slots: dict[str, Slot] = {}
 
     def run(task: Task, kwargs: dict[str, Any]) -> str:
-        try:
-            message = Message.from_kwargs(kwargs)
-        except DecodingError as error:
-            logger.error("a message was refused: %s", error, extra={"action": "refuse_message"})
-            raise ExperimentsFailedError(str(error)) from None
         if task.name not in slots:
             slots[task.name] = Slot(settings, kernels[task.name])
-        return slots[task.name].run(message, this_instance(task.request.hostname or ""))
+        slot, instance = slots[task.name], this_instance(task.request.hostname or "")
+        try:
+            messages = from_kwargs(kwargs)
+        except DecodingError as error:
+            logger.error("a message was refused: %s", error, extra={"action": "refuse_message"})
+            carried = carried_by({"id": task.request.id, HEADER: task.request.get(HEADER)})
+            slot.refuse([one.task_id for one in carried], str(error), instance)
+            raise ExperimentsFailedError(str(error)) from None
+        return slot.run(messages[0], instance) if len(messages) == 1 else slot.run_all(messages, instance)
 
     options = {"bind": True, "max_retries": None, "throws": (ExperimentsFailedError,), "Request": REQUEST}
 

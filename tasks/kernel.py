@@ -10,20 +10,24 @@ from __future__ import annotations
 import datetime
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
 from qiskit_aer import AerSimulator
-from qiskit_aer.backends.aer_compiler import assemble_circuits, compile_circuit, generate_aer_config
+from qiskit_aer.backends.aer_compiler import compile_circuit, generate_aer_config
 from qiskit_aer.backends.backend_utils import LIBRARY_DIR, circuit_optypes
+from qiskit_aer.backends.controller_wrappers import AerConfig
 from qiskit_aer.noise import NoiseModel
 
-from .qobj import Qobj
+from .assembly import assemble
+from .qobj import Qobj, QobjConfig
 from .wire.kinds import PLAIN_NAMES
 
-#: Noise models that a kernel keeps in the form that it takes.
+#: Noise models, and run options, that a kernel keeps in the form that it takes.
 _NOISE_MODELS = 4
+_CONFIGS = 16
 
 #: Aer's value of `max_memory_mb` for "whatever your estimate says".
 NO_MEMORY_LIMIT = -1
@@ -57,6 +61,7 @@ class AerKernel:
         self._backend = AerSimulator()
         # With the model itself, so that no other can have its identity.
         self._noise: OrderedDict[int, tuple[NoiseModel, dict[str, Any]]] = OrderedDict()
+        self._configs: OrderedDict[int, tuple[Mapping[str, Any], AerConfig]] = OrderedDict()
 
     def run(self, qobj: Qobj, job_id: str | None = None) -> dict[str, Any]:
         """Runs the experiments of a Qobj.
@@ -82,7 +87,7 @@ class AerKernel:
         if config.noise_model is not None:
             options["noise_model"] = config.noise_model
         circuits, noise_model = self._compiled([experiment.circuit for experiment in qobj.experiments], options)
-        aer_circuits, index_maps = assemble_circuits(circuits)
+        aer_circuits, index_maps = assemble(circuits)
         if any(experiment.binds for experiment in qobj.experiments):
             binds = [dict(experiment.binds or {}) for experiment in qobj.experiments]
             options["parameterizations"] = backend._convert_binds(circuits, binds, index_maps)
@@ -91,11 +96,7 @@ class AerKernel:
                     aer_circuit.global_phase_angle = experiment.global_phase
         for number, aer_circuit in enumerate(aer_circuits):
             aer_circuit.circ_id = number
-        aer_config = generate_aer_config(circuits, backend.options, **options)
-        aer_config.memory_slots = max(aer_config.memory_slots, config.memory_slots)
-        aer_config.n_qubits = max(aer_config.n_qubits, config.n_qubits)
-
-        aer_config.library_dir = LIBRARY_DIR
+        aer_config = self._config(circuits, config, options)
         output: dict[str, Any] = backend._controller.execute(aer_circuits, self._noise_dict(noise_model), aer_config)
         output["job_id"] = job_id or qobj.qobj_id
         output["date"] = datetime.datetime.now().isoformat()
@@ -120,6 +121,28 @@ class AerKernel:
         compiled, kinds = compile_circuit(circuits, optypes=kinds)
         compiled, noise_model, _ = self._backend._assemble_noise_model(compiled, kinds, **options)
         return compiled, noise_model
+
+    def _config(self, circuits: list[QuantumCircuit], config: QobjConfig, options: dict[str, Any]) -> AerConfig:
+        """What Aer's C++ is told, made once for the tasks that share their options: it reads it and changes nothing.
+
+        For a short circuit it takes as long to make as the circuit itself.
+        """
+        key = id(config.options)
+        if "parameterizations" in options:
+            aer_config = generate_aer_config(circuits, self._backend.options, **options)
+        elif key in self._configs:
+            aer_config = self._configs[key][1]
+        else:
+            aer_config = generate_aer_config(circuits, self._backend.options, **options)
+            self._configs[key] = config.options, aer_config
+            while len(self._configs) > _CONFIGS:
+                self._configs.popitem(last=False)
+        aer_config.shots = config.shots
+        aer_config.seed_simulator = config.seed_simulator
+        aer_config.memory_slots = max(config.memory_slots, *(circuit.num_clbits for circuit in circuits))
+        aer_config.n_qubits = max(config.n_qubits, *(circuit.num_qubits for circuit in circuits))
+        aer_config.library_dir = LIBRARY_DIR
+        return aer_config
 
     def _noise_dict(self, noise_model: NoiseModel | None) -> dict[str, Any]:
         """The noise model as Aer's C++ takes it (`cpp_execute_circuits`), made once for the tasks that share it.

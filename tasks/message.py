@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,7 +11,7 @@ from .versions import versions
 from .wire.errors import DecodingError
 
 #: Raised by one whenever an older worker could misread a newer message.
-MESSAGE_VERSION = 1
+MESSAGE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Message:
         shots: shots of each experiment.
         seed: the seed of the first experiment.
         memory_mb: MiB that the largest of its experiments is estimated to need; 0 if that is not known.
+        place: where its first experiment stands among those of its payloads, which several tasks may share.
+        seconds: its estimated time on one thread; 0 if that cannot be told.
     """
 
     job: str
@@ -44,6 +47,8 @@ class Message:
     shots: int
     seed: int
     memory_mb: int = 0
+    place: int = 0
+    seconds: float = 0.0
 
     @property
     def task_id(self) -> str:
@@ -112,16 +117,18 @@ def _minor(version: str) -> list[str]:
 
 
 _VERSIONS = ("version", "aerq", "aer")
-_NUMBERS = {"index", "first", "count", "offset", "shots", "memory_mb"}
+_NUMBERS = {"index", "first", "count", "offset", "shots", "memory_mb", "place"}
 _OPTIONAL = {"noise", "binds"}
 
 
 def _fits(name: str, value: object) -> bool:
     """Whether a field of a message holds what it may hold."""
     if name in _NUMBERS:
-        return type(value) is int and value >= 0
+        return type(value) is int and value >= (name == "count")
     if name == "seed":
         return type(value) is int
+    if name == "seconds":
+        return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
     if name in _OPTIONAL and value is None:
         return True
     return isinstance(value, str) and 0 < len(value) <= 128

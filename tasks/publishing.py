@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from celery import Celery
 
 from ..config.broker import publishing
 from ..config.queues import RUN_BASIC, RUN_EXPERIMENTS
 from ..config.settings import Settings
+from .bundles import bundles_of, header_of, to_kwargs
 from .message import Message
 from .records.job import JobRecord
 
 #: Circuits that are named where a task is shown.
 _NAMES = 3
+_LONGEST_NAME = 60
 
 
 def publish_tasks(app: Celery, settings: Settings, record: JobRecord, indexes: Iterable[int] | None = None) -> None:
@@ -29,33 +32,41 @@ def publish_tasks(app: Celery, settings: Settings, record: JobRecord, indexes: I
         UnavailableError: if the broker does not answer, is full, or does not confirm.
     """
     name = RUN_EXPERIMENTS if record.kind == "aer" else RUN_BASIC
-    messages = record.messages if indexes is None else [record.messages[index] for index in indexes]
+    wanted = range(len(record.messages)) if indexes is None else indexes
     with publishing(app, settings) as producer:
-        declare = None  # Celery declares the queue with the first message; to look at it with each costs a fifth of all
-        for message in messages:
+        declared: set[str] = set()
+        for bundle in bundles_of(record.messages, record.bundles, wanted):
+            queue = settings.queue_of(sum(message.seconds for message in bundle))
             app.send_task(
                 name,
-                kwargs=message.to_kwargs(record.aerq, record.aer),
-                task_id=message.task_id,
+                kwargs=to_kwargs(bundle, record.aerq, record.aer),
+                task_id=bundle[0].task_id,
+                headers=header_of(bundle, partial(shown, record)),
                 producer=producer,
-                queue=record.queue,
+                queue=queue,
                 argsrepr="()",
-                kwargsrepr=shown(record, message),
+                kwargsrepr=shown(record, bundle[0]),
                 time_limit=record.time_limit_seconds,
                 retry=False,
                 ignore_result=False,
-                declare=declare,
+                # Celery declares a queue with its first message; to look at it with each costs a fifth of all.
+                declare=() if queue in declared else None,
             )
-            declare = ()
+            declared.add(queue)
 
 
 def shown(record: JobRecord, message: Message) -> str:
     """What Flower and the workers' logs show of a task: circuit, qubits and shots, never a payload."""
     experiments = range(message.first, min(message.first + message.count, len(record.names)))
     circuits = {record.circuits[number]: record.names[number] for number in experiments}
-    names = ", ".join(list(circuits.values())[:_NAMES])
+    names = ", ".join(_short(name) for name in list(circuits.values())[:_NAMES])
     if len(circuits) > _NAMES:
         names += f" and {len(circuits) - _NAMES} more"
     qubits = max((record.qubits[number] for number in experiments if number < len(record.qubits)), default=None)
     text = f"circuit={names}" + ("" if qubits is None else f" qubits={qubits}") + f" shots={message.shots}"
     return text if message.count == 1 else f"{text} experiments={message.count}"
+
+
+def _short(name: str) -> str:
+    """A name of at most so many characters: all that is shown of a message's tasks must fit one frame of AMQP."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."

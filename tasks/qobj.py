@@ -78,6 +78,7 @@ class QobjHeader:
         notes: what the result's metadata says of how the job was split: sentences, each with the indexes in the job of
             the experiments that it is about.
         memory_mb: MiB that the largest of the Qobj's experiments is estimated to need; 0 if that is not known.
+        seconds: the estimated time of all its experiments on one thread; 0 if that cannot be told.
     """
 
     first_experiment: int = 0
@@ -86,6 +87,7 @@ class QobjHeader:
     backend_version: str = ""
     notes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     memory_mb: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -133,10 +133,10 @@ def _broker(settings: Settings) -> Finding:
 
 def _workers(settings: Settings, workers: list[WorkerRecord]) -> Iterator[Finding]:
     serving = [worker for worker in workers if worker.queue == settings.queue]
-    if not serving:
-        yield Finding(
-            "workers", False, f"none reads the queue {settings.queue!r}", "start one for this broker: aerq worker"
-        )
+    for name in settings.queues_in_use if serving else [settings.queue]:
+        # A worker that does not say what it reads, reads the queue of short tasks.
+        if not any(name in (worker.reads or (worker.queue,)) for worker in serving):
+            yield Finding("workers", False, f"none reads the queue {name!r}", "start one for this broker: aerq worker")
     for worker in serving:
         slots = "1 slot" if worker.slots == 1 else f"{worker.slots} slots"
         threads = "1 thread" if worker.threads == 1 else f"{worker.threads} threads"

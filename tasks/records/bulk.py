@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 
 import msgpack
 
 from ...config.settings import Settings
 from ...config.store import store_errors
+from ..message import parse_task_id, task_id
 from ..wire.errors import DecodingError
 from ..wire.results import join_parts
 from . import keys
-from .states import TaskState
-from .store import Completion, Records
+from .completions import Completion, result_keys
+from .states import TaskRecord, TaskState
+from .store import Records
 
 
 def read_records(
@@ -41,6 +43,18 @@ def read_states(records: Records, settings: Settings, job_id: str) -> dict[int, 
         raise DecodingError("the record of a task cannot be read; it was written by another version of aerq") from error
 
 
+def read_tasks(records: Records, task_ids: Iterable[str]) -> dict[str, TaskRecord]:
+    """What is known of tasks of any jobs, by their ids; ids that are none of ours are left out."""
+    by_job: dict[str, list[int]] = {}
+    for place in filter(None, map(parse_task_id, task_ids)):
+        by_job.setdefault(place[0], []).append(place[1])
+    return {
+        task_id(job_id, index): task
+        for job_id, indexes in by_job.items()
+        for index, task in records.tasks(job_id, indexes).items()
+    }
+
+
 #: Values asked for in one read: enough to hide the round trip.
 _READ = 500
 _STATES = {state.value: state for state in TaskState}
@@ -62,11 +76,7 @@ def read_results(
         Each task and the bytes of its result; None for one that has expired.
     """
     script = records.client.register_script((resources.files(__package__) / "lua" / "collect.lua").read_text())
-    wanted = [
-        (index, keys.result(job_id, index, ended.attempt, part))
-        for index, ended in completions.items()
-        for part in range(ended.parts)
-    ]
+    wanted = list(result_keys(job_id, completions))
     pieces: list[bytes | None] = []
     position = 0
     while position < len(wanted):

@@ -8,11 +8,12 @@ from typing import Any
 
 import msgpack
 
+from ...config.errors import UnavailableError
 from ..message import Message
 from ..wire.errors import DecodingError
 
 #: Raised by one whenever an older aerq could misread a newer record.
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class JobRecord:
         queue: the queue that its messages are sent to.
         qubits: how many qubits each experiment's circuit has, in order.
         aer: the version of qiskit-aer there, if Aer runs the job.
+        bundles: how many consecutive tasks share each message; empty if each has its own.
     """
 
     job_id: str
@@ -52,6 +54,7 @@ class JobRecord:
     queue: str = "aerq"
     qubits: tuple[int, ...] = ()
     aer: str = ""
+    bundles: tuple[int, ...] = ()
 
     def pack(self) -> bytes:
         """The record as bytes, without repeating the job's id in each message."""
@@ -78,7 +81,7 @@ class JobRecord:
             values["messages"] = tuple(
                 Message(job_id, **dict(zip(_MESSAGE_FIELDS, message, strict=True))) for message in values["messages"]
             )
-            for name in ("names", "circuits", "tags", "qubits"):
+            for name in ("names", "circuits", "tags", "qubits", "bundles"):
                 values[name] = tuple(values[name])
             values["notes"] = {text: tuple(places) for text, places in values.get("notes", {}).items()}
             return cls(**values)
@@ -86,6 +89,14 @@ class JobRecord:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
             raise DecodingError("the record of the job cannot be read; it was changed or cut") from error
+
+
+def perhaps_submitted(error: UnavailableError, job_id: str) -> UnavailableError:
+    """The error of a submit that was broken off so that nobody can say whether the job is there."""
+    return UnavailableError(
+        f"{error}; whether job {job_id} was submitted is not known: when the servers are back, "
+        f"`aerq status {job_id}` tells, and `aerq cancel {job_id}` stops it"
+    )
 
 
 _MESSAGE_FIELDS = tuple(field.name for field in fields(Message) if field.name != "job")

@@ -23,9 +23,9 @@ def completions(job_id: str) -> str:
     return f"aerq:job:{job_id}:completions"
 
 
-def result(job_id: str, index: int, attempt: int, part: int = 0) -> str:
-    """One part of a task's result. Each attempt has its own, so that a late one cannot touch what was accepted."""
-    return f"aerq:result:{job_id}:{index}:{attempt}:{part}"
+def result(job_id: str, index: int, run: str, part: int = 0) -> str:
+    """One part of a task's result. Each run has its own, so that a late one cannot touch what was accepted."""
+    return f"aerq:result:{job_id}:{index}:{run}:{part}"
 
 
 def payload(digest: str) -> str:
@@ -46,3 +46,8 @@ def worker(instance: str) -> str:
 def held(instance: str) -> str:
     """The ids of the tasks that an instance of a worker runs."""
     return f"aerq:held:{instance}"
+
+
+def speeds(queue: str) -> str:
+    """How long kernels took beside what was estimated, on the workers of a queue."""
+    return f"aerq:speeds:{queue}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import os
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +50,8 @@ class TaskRecord:
         seconds: time in the kernel.
         reason: why it failed, or what happened to the last attempt.
         parts: in how many pieces the result is stored.
-        run: the slot's process and the number of its run, `PID:NUMBER`, while it runs.
+        run: the run that was started last, see `new_run`; once the task has ended, the run that brought the end, or
+            nothing if it was ended from outside.
         spared: how many of its starts do not count: they were handed back without a fault of the task.
     """
 
@@ -81,6 +84,14 @@ class TaskRecord:
 
 
 QUEUED = TaskRecord()
+
+
+def new_run() -> str:
+    """Names one run of a task in this process, as `PID:TOKEN`: no other run is ever called so.
+
+    The number of an attempt is not enough: a store that lost its last writes gives the same one twice.
+    """
+    return f"{os.getpid()}:{secrets.token_hex(8)}"
 
 
 def unpack_task(data: bytes | None) -> TaskRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,10 +27,11 @@ class WorkerRecord:
         slots: how many tasks it runs at a time.
         threads: threads of each slot's kernel.
         memory_mb: MiB of each slot's kernel.
-        queue: the queue it reads.
+        queue: the queue of its settings; long tasks have one beside it.
         versions: of Python and the packages.
         clock: the host's time when this was written, in seconds since the epoch.
         written: the store's time when this was written.
+        reads: the queues it takes messages from; empty if it does not say.
     """
 
     name: str
@@ -42,6 +43,7 @@ class WorkerRecord:
     versions: Mapping[str, str]
     clock: float
     written: float = 0.0
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,27 @@ def silent_workers(records: Records, settings: Settings) -> set[str]:
     return {instance for instance, row in zip(instances, rows, strict=True) if row is None}
 
 
+def list_again(records: Records, settings: Settings, running: Mapping[str, Collection[str]]) -> set[str]:
+    """Lists what runs with instances of which nothing is known, so that they are found dead.
+
+    Args:
+        records: the job records.
+        settings: where the store is.
+        running: the ids of tasks that run by their records, by instance.
+
+    Returns:
+        The instances that have no record; what lives has one soon.
+    """
+    instances = list(running)
+    with store_errors(settings):
+        rows = records.client.mget([keys.worker(instance) for instance in instances]) if instances else []
+        unknown = {instance for instance, row in zip(instances, rows, strict=True) if row is None}
+        for instance in unknown:
+            records.client.sadd(keys.held(instance), *running[instance])
+            records.client.zadd(keys.WORKERS, {instance: 0.0}, nx=True)
+    return unknown
+
+
 def live_workers(records: Records, settings: Settings) -> list[WorkerRecord]:
     """The workers that are alive, by name."""
     with store_errors(settings):
@@ -109,4 +132,4 @@ def _worker(data: bytes, written: float) -> WorkerRecord:
     values: dict[str, Any] = {**msgpack.unpackb(data), "written": written}
     # A newer worker may say more of itself than this version knows.
     known = {name: values[name] for name in WorkerRecord.__dataclass_fields__ if name in values}
-    return WorkerRecord(**known)
+    return WorkerRecord(**{**known, "reads": tuple(known.get("reads", ()))})

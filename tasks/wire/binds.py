@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -11,17 +12,19 @@ from qiskit.circuit import Parameter, QuantumCircuit
 from ..qobj import QobjExperiment
 from .errors import DecodingError
 
+_UNFIT = "the parameter bindings do not fit the circuits they came with"
 
-def encode_binds(experiments: Sequence[QobjExperiment]) -> bytes:
-    """Encodes the bindings of a Qobj's experiments.
+
+def encode_binds(experiments: Iterable[tuple[QobjExperiment, int]]) -> bytes:
+    """Encodes the bindings of experiments, each with the place of its circuit among the circuits that travel.
 
     A parameter travels as its place in `circuit.parameters`, which is sorted and therefore the same on both sides.
     Values of parameters that a circuit does not have mean nothing to Aer and stay behind.
     """
-    rows: list[list[object] | None] = []
-    for experiment in experiments:
+    rows: list[list[object]] = []
+    for experiment, circuit in experiments:
         if experiment.binds is None:
-            rows.append(None)
+            rows.append([circuit])
             continue
         places = {parameter: place for place, parameter in enumerate(experiment.circuit.parameters)}
         values = [
@@ -29,28 +32,44 @@ def encode_binds(experiments: Sequence[QobjExperiment]) -> bytes:
             for parameter, column in experiment.binds.items()
             if parameter in places
         ]
-        rows.append([values, experiment.global_phase])
+        rows.append([circuit, values, experiment.global_phase])
     packed: bytes = msgpack.packb(rows)
     return packed
 
 
-def decode_binds(data: bytes, circuits: Sequence[QuantumCircuit]) -> tuple[QobjExperiment, ...]:
-    """Puts bindings and circuits together again.
+def unpack_binds(data: bytes) -> list[Any]:
+    """The rows that `encode_binds` wrote, without their circuits: the same values may belong to many circuits.
+
+    Raises:
+        DecodingError: if they cannot be read.
+    """
+    try:
+        rows = msgpack.unpackb(data)
+        if not isinstance(rows, list):
+            raise TypeError("not a list")
+        return rows
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise DecodingError(_UNFIT) from error
+
+
+def bind(rows: Iterable[Any], circuits: Sequence[QuantumCircuit]) -> Iterator[QobjExperiment]:
+    """Puts bindings and circuits together again, one experiment after the other.
 
     Raises:
         DecodingError: if the bindings do not belong to these circuits.
     """
     try:
-        rows = msgpack.unpackb(data)
-        return tuple(_experiment(circuit, row) for circuit, row in zip(circuits, rows, strict=True))
-    except (ValueError, TypeError, IndexError, msgpack.UnpackException) as error:
-        raise DecodingError("the parameter bindings do not fit the circuits they came with") from error
+        for place, *rest in rows:
+            yield _experiment(circuits[place], *rest)
+    except (ValueError, TypeError, IndexError) as error:
+        raise DecodingError(_UNFIT) from error
 
 
-def _experiment(circuit: QuantumCircuit, row: tuple[list[tuple[int, bytes]], float] | None) -> QobjExperiment:
-    if row is None:
+def _experiment(
+    circuit: QuantumCircuit, values: Sequence[tuple[int, bytes]] | None = None, phase: float = 0.0
+) -> QobjExperiment:
+    if values is None:
         return QobjExperiment(circuit)
-    values, phase = row
     parameters = list(circuit.parameters)
     binds: Mapping[Parameter, list[float]] = {
         parameters[place]: np.frombuffer(column, dtype="<f8").tolist() for place, column in values

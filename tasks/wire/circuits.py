@@ -18,7 +18,7 @@ from qiskit.circuit import Barrier, CircuitInstruction, ControlFlowOp, Operation
 from . import programs, values
 from .errors import DecodingError, EncodingError
 from .instructions import pack_instruction, unpack_instruction
-from .kinds import PLAIN_NAMES
+from .kinds import PLAIN_NAMES, WITHOUT_NUMBERS
 from .loosebits import share_loose_bits
 from .nesting import DEFINITION_STEPS, check_steps, depth_of, steps_of
 
@@ -150,9 +150,12 @@ class _Encoder:
         if type(phase) is float and not isfinite(phase):
             raise EncodingError("its global phase is not a finite number")
         # Counting names takes a microsecond; most circuits have no name that needs a closer look.
-        closer = circuit.count_ops().keys() - PLAIN_NAMES
+        names = circuit.count_ops().keys()
+        closer = names - PLAIN_NAMES
         replaced: dict[int, _Replaced] = {}
-        for index, instruction in enumerate(circuit._data):
+        for index, instruction in enumerate(circuit._data if names - WITHOUT_NUMBERS else ()):
+            if instruction.name in WITHOUT_NUMBERS:
+                continue
             for value in instruction.params:
                 if type(value) is float and not isfinite(value):
                     raise EncodingError(f"instruction {index} {instruction.name!r}: {value} is not a finite number")

@@ -16,6 +16,21 @@ from qiskit_aer.noise.noise_model import QuantumErrorLocation
 #: Gates and instructions, by name, of which QPY keeps all there is. Everything else is looked at one by one.
 PLAIN_NAMES = frozenset(get_standard_gate_name_mapping()) - {"delay"} | {"barrier", "measure", "reset", "unitary"}
 
+#: Those of them that have no numbers of their own. (A unitary's matrix is looked at when it is submitted.)
+WITHOUT_NUMBERS = frozenset(
+    name for name, gate in get_standard_gate_name_mapping().items() if name in PLAIN_NAMES and not gate.params
+) | {"barrier", "measure", "reset", "unitary"}
+
+#: Gates that Aer takes by name (`_assemble_op`), of those that Qiskit holds as standard gates.
+STANDARD_GATES = frozenset(
+    name
+    for line in (
+        "ccx ccz cp cswap csx cx cy cz ecr h id p r rx rxx ry ryy rz rzx rzz s sdg swap sx sxdg t tdg",
+        "u x y z u1 u2 u3 cu cu1 cu3 crx cry crz",
+    )
+    for name in line.split()
+)
+
 #: Names that Aer's compiler knows; an instruction of any other name needs a definition.
 AER_NAMES = frozenset(
     [

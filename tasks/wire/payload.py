@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import msgpack
+from qiskit.circuit import QuantumCircuit
 
 from ..message import Message
 from ..qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 from . import values
-from .binds import decode_binds, encode_binds
+from .binds import bind, encode_binds, unpack_binds
 from .circuits import decode_circuits, encode_circuits
 from .envelope import Kind, compressor, seal, unseal
-from .errors import DecodingError
+from .errors import DecodingError, EncodingError
 from .noise import decode_noise_model, encode_noise_model
 
 T = TypeVar("T")
 
 #: Decoded payloads that a slot keeps. Circuits of a sweep, options and noise model are the same for many tasks.
 _CACHED = 16
+_KEPT = (Kind.OPTIONS, Kind.NOISE_MODEL, Kind.CIRCUITS)
+#: Bindings of more bytes are decoded for each task anew.
+_LONGEST_KEPT_ROWS = 1024 * 1024
+_TWICE = "a message names one payload for two purposes"
 #: Of the circuits' metadata, for whoever finds a job again: how deep it is kept, and how many values in all.
 _METADATA_DEPTH = 32
 _METADATA_VALUES = 100_000
@@ -42,29 +48,57 @@ class QobjEncoder:
         # An id is only unique while its object lives, so what was encoded is held until the job is.
         self._held: list[object] = []
 
-    def encode(self, qobj: Qobj, job_id: str, index: int) -> Message:
-        """Encodes one task.
+    def encode(self, qobjs: Sequence[Qobj], job_id: str, index: int) -> list[Message]:
+        """Encodes consecutive tasks, whose circuits go into one payload, and so do their bindings.
 
         Args:
-            qobj: what the task carries.
-            job_id: the job that it becomes a task of.
-            index: its number in the job.
+            qobjs: what each of the tasks carries.
+            job_id: the job that they become tasks of.
+            index: the first one's number in the job.
 
         Raises:
-            EncodingError: if something in it cannot travel; the text names it.
+            EncodingError: if something in them cannot travel; the text names it.
         """
-        circuits = tuple(experiment.circuit for experiment in qobj.experiments)
+        if len(qobjs) > 1:
+            try:
+                return self._encode(qobjs, job_id, index)
+            except EncodingError:  # too large together, or the fault of one of them, which its own error names
+                return [message for at, qobj in enumerate(qobjs, index) for message in self._encode([qobj], job_id, at)]
+        return self._encode(qobjs, job_id, index)
+
+    def _encode(self, qobjs: Sequence[Qobj], job_id: str, index: int) -> list[Message]:
+        circuits: list[QuantumCircuit] = []
+        places: dict[tuple[int, ...], int] = {}
+        starts: list[int] = []
+        for qobj in qobjs:
+            some = [experiment.circuit for experiment in qobj.experiments]
+            identity = tuple(map(id, some))
+            if identity not in places:
+                places[identity] = len(circuits)
+                circuits += some
+            starts.append(places[identity])
+        digest = self._once(Kind.CIRCUITS, tuple(map(id, circuits)), tuple(circuits), lambda: encode_circuits(circuits))
+        binds = None
+        if any(experiment.binds is not None for qobj in qobjs for experiment in qobj.experiments):
+            rows = [
+                (experiment, start + number)
+                for qobj, start in zip(qobjs, starts, strict=True)
+                for number, experiment in enumerate(qobj.experiments)
+            ]
+            binds = self.add(Kind.BINDS, encode_binds(rows))
+            starts = list(accumulate((len(qobj.experiments) for qobj in qobjs[:-1]), initial=0))
+        return [
+            self._message(qobj, job_id, at, digest, binds, start)
+            for at, (qobj, start) in enumerate(zip(qobjs, starts, strict=True), index)
+        ]
+
+    def _message(self, qobj: Qobj, job_id: str, index: int, circuits: str, binds: str | None, place: int) -> Message:
         config, header = qobj.config, qobj.header
         noise = config.noise_model
-        binds = None
-        if any(experiment.binds is not None for experiment in qobj.experiments):
-            binds = self.add(Kind.BINDS, encode_binds(qobj.experiments))
         return Message(
             job=job_id,
             index=index,
-            circuits=self._once(
-                Kind.CIRCUITS, tuple(map(id, circuits)), circuits, lambda: encode_circuits(list(circuits))
-            ),
+            circuits=circuits,
             options=self._once(Kind.OPTIONS, (id(config.options),), config.options, lambda: _pack_options(qobj)),
             noise=None
             if noise is None
@@ -76,6 +110,8 @@ class QobjEncoder:
             shots=config.shots,
             seed=config.seed_simulator,
             memory_mb=header.memory_mb,
+            place=place,
+            seconds=header.seconds,
         )
 
     def add(self, kind: Kind, body: bytes) -> str:
@@ -105,6 +141,7 @@ class QobjDecoder:
         self._limit = limit
         self._fetch = fetch
         self._kept: OrderedDict[tuple[Kind, str], Any] = OrderedDict()
+        self._kept_rows: dict[str, list[Any]] = {}
 
     def decode(self, message: Message) -> Qobj:
         """Fetches and decodes what a message names.
@@ -119,11 +156,12 @@ class QobjDecoder:
         if message.noise is not None:
             noise = self._open(Kind.NOISE_MODEL, message.noise, sealed, decode_noise_model)
         circuits = self._open(Kind.CIRCUITS, message.circuits, sealed, decode_circuits)
+        several: Iterable[QobjExperiment]
         if message.binds is None:
-            experiments = tuple(QobjExperiment(circuit) for circuit in circuits)
+            several = map(QobjExperiment, circuits[message.place :])
         else:
-            body = unseal(sealed[message.binds], message.binds, Kind.BINDS, limit=self._limit)
-            experiments = decode_binds(body, circuits)
+            several = bind(self._rows(message.binds, sealed)[message.place :], circuits)
+        experiments = _first_of(several, message.count)
         while len(self._kept) > _CACHED:
             self._kept.popitem(last=False)
         return Qobj(
@@ -147,17 +185,45 @@ class QobjDecoder:
         )
 
     def _keeps(self, digest: str) -> bool:
-        return any((kind, digest) in self._kept for kind in (Kind.OPTIONS, Kind.NOISE_MODEL, Kind.CIRCUITS))
+        return digest in self._kept_rows or any((kind, digest) in self._kept for kind in _KEPT)
+
+    def _rows(self, digest: str, sealed: Mapping[str, bytes]) -> list[Any]:
+        """Rows of bindings, without circuits: those of others may have the same values, and so the same digest."""
+        if digest in self._kept_rows:
+            return self._kept_rows[digest]
+        if digest not in sealed:
+            raise DecodingError(_TWICE)
+        rows = unpack_binds(unseal(sealed[digest], digest, Kind.BINDS, limit=self._limit))
+        # Those of the tasks that share a message are short, and needed again at once; long ones would only fill a slot.
+        self._kept_rows = {digest: rows} if len(sealed[digest]) <= _LONGEST_KEPT_ROWS else {}
+        return rows
 
     def _open(self, kind: Kind, digest: str, sealed: Mapping[str, bytes], decode: Callable[[bytes], T]) -> T:
         key = (kind, digest)
         if key not in self._kept:
             if digest not in sealed:
-                raise DecodingError("a message names one payload for two purposes")
+                raise DecodingError(_TWICE)
             self._kept[key] = decode(unseal(sealed[digest], digest, kind, limit=self._limit))
         self._kept.move_to_end(key)
         value: T = self._kept[key]
         return value
+
+
+def _first_of(experiments: Iterable[QobjExperiment], count: int) -> tuple[QobjExperiment, ...]:
+    """As many experiments as make `count` of the job's, in which each binding is one.
+
+    Raises:
+        DecodingError: if there are too few of them, or more in the last one.
+    """
+    found = []
+    for experiment in experiments:
+        found.append(experiment)
+        count -= len(experiment)
+        if count <= 0:
+            break
+    if count:
+        raise DecodingError("the payload of a task holds other experiments than its message says")
+    return tuple(found)
 
 
 def _pack_options(qobj: Qobj) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from ...config.broker import broker_errors
 from ...config.errors import AerqError
 from ...config.queues import RUN_BASIC, RUN_EXPERIMENTS
 from ...config.settings import Settings
+from ..bundles import carried_by
 
 #: Messages read from a list in one go.
 _PAGE = 1000
@@ -23,9 +24,9 @@ _PAGE = 1000
 
 @dataclass(frozen=True)
 class QueueLength:
-    """How many messages wait in the queues, and how many are out with workers; None where the broker does not say."""
+    """How many messages wait in each queue, and how many are out with workers; None where the broker does not say."""
 
-    waiting: int
+    waiting: Mapping[str, int]
     out: int | None
 
 
@@ -52,7 +53,9 @@ class Broker:
             UnavailableError: if the broker does not answer.
         """
         with self._channel() as channel:
-            return QueueLength(sum(channel.queue_declare(name, passive=True).message_count for name in queues), None)
+            for name in queues:  # whose workers may never have been started
+                self._app.amqp.queues[name].bind(channel).queue_declare()
+            return QueueLength({name: channel.queue_declare(name, passive=True).message_count for name in queues}, None)
 
     def close(self) -> None:
         """Closes the connection."""
@@ -93,11 +96,15 @@ class RedisBroker(Broker):
         """How many messages wait and are out."""
         with self._client() as (channel, client):
             pipe = client.pipeline(transaction=False)
-            for key in self._lists(channel, queues):
+            lists = [(name, key) for name in queues for key in self._lists(channel, [name])]
+            for _, key in lists:
                 pipe.llen(key)
             pipe.hlen(channel.unacked_key)
-            *waiting, out = pipe.execute()
-            return QueueLength(sum(waiting), out)
+            *lengths, out = pipe.execute()
+            waiting = dict.fromkeys(queues, 0)
+            for (name, _), length in zip(lists, lengths, strict=True):
+                waiting[name] += length
+            return QueueLength(waiting, out)
 
     def renew(self, tags: Collection[str]) -> None:
         """Says that whoever has these messages is alive.
@@ -116,15 +123,15 @@ class RedisBroker(Broker):
                 tag.decode(): score for tag, score in client.zrange(channel.unacked_index_key, 0, -1, withscores=True)
             }
 
-    def out(self, tags: Collection[str] | None = None) -> dict[str, str]:
-        """The task ids of our messages that are out, by their tags; of all or some of them."""
+    def out(self, tags: Collection[str] | None = None) -> dict[str, frozenset[str]]:
+        """The ids of the tasks that our messages carry which are out, by their tags; of all or some of them."""
         with self._client() as (channel, client):
             if tags is None:
                 found = client.hgetall(channel.unacked_key)
             else:
                 found = dict(zip(tags, client.hmget(channel.unacked_key, list(tags)), strict=True)) if tags else {}
-        ids = {_text(tag): _task_id(data) for tag, data in found.items() if data is not None}
-        return {tag: task_id for tag, task_id in ids.items() if task_id is not None}
+        ids = {_text(tag): _task_ids(data) for tag, data in found.items() if data is not None}
+        return {tag: task_ids for tag, task_ids in ids.items() if task_ids}
 
     def waiting(self, queues: Collection[str]) -> set[str]:
         """The ids of the tasks whose messages wait.
@@ -132,14 +139,14 @@ class RedisBroker(Broker):
         Messages come in at the left and go out at the right. So a look from left to right sees some twice and, but
         for what is given back to the right meanwhile, misses none.
         """
-        found: set[str | None] = set()
+        found: set[str] = set()
         with self._client() as (channel, client):
             for key in self._lists(channel, queues):
                 start = 0
                 while page := client.lrange(key, start, start + _PAGE - 1):
-                    found.update(map(_task_id, page))
+                    found.update(*map(_task_ids, page))
                     start += len(page)
-        return {task_id for task_id in found if task_id is not None}
+        return found
 
     def give_back(self, tags: Collection[str]) -> None:
         """Puts messages that are out back into their queue, as the next ones."""
@@ -173,14 +180,15 @@ def open_broker(app: Celery, settings: Settings) -> Broker:
     return kind(app, settings)
 
 
-def _task_id(data: bytes) -> str | None:
-    """The task id of a message as kombu stores it, waiting or out, or None if it is not one of ours or none at all."""
+def _task_ids(data: bytes) -> frozenset[str]:
+    """The ids of the tasks that a message carries, as kombu stores it; none if it is not one of ours."""
     try:
         message = json.loads(data)
         headers = (message[0] if isinstance(message, list) else message)["headers"]
-        return str(headers["id"]) if headers["task"] in (RUN_EXPERIMENTS, RUN_BASIC) else None
-    except (ValueError, LookupError, TypeError):
-        return None
+        ours = headers["task"] in (RUN_EXPERIMENTS, RUN_BASIC)
+        return frozenset(one.task_id for one in carried_by(headers)) if ours else frozenset()
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return frozenset()
 
 
 def _text(value: str | bytes) -> str:

@@ -10,8 +10,8 @@ from celery.worker import state as worker_state
 from celery.worker.control import Panel
 
 from ...config.queues import CANCEL_COMMAND
-from ..records.states import TaskState
-from ..records.store import Records
+from ..message import parse_task_id, task_id
+from .active import task_ids_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,26 +35,19 @@ def cancel_running(state: Any, job: str, indexes: Iterable[int] | None = None) -
     Returns:
         How many were killed.
     """
-    wanted = None if indexes is None else set(indexes)
+    wanted = None if indexes is None else {task_id(job, index) for index in indexes}
     killed = 0
     for request in list(worker_state.active_requests):
-        kwargs = request.kwargs or {}
-        if kwargs.get("job") == job and (wanted is None or kwargs.get("index") in wanted):
+        here = task_ids_of(request)
+        place = parse_task_id(here[0])
+        if place is None or place[0] != job:
+            continue
+        if wanted is None or wanted.issuperset(here):
             request.terminate(state.consumer.pool, signal="KILL")
             killed += 1
+        elif not wanted.isdisjoint(here):
+            # Only the store knows which task of a message runs at this moment.
+            state.app.aerq_keeper.look()
     if killed:
         logger.info("killed %d running tasks of job %s", killed, job, extra={"action": "cancel", "job": job})
     return {"killed": killed}
-
-
-def cancelled_among(records: Records, places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Which of these running tasks are cancelled by their records: for a worker that missed the command."""
-    gone = set()
-    by_job: dict[str, list[int]] = {}
-    for job, index in places:
-        by_job.setdefault(job, []).append(index)
-    for job, indexes in by_job.items():
-        for index, task in records.tasks(job, indexes).items():
-            if task.state is TaskState.CANCELLED:
-                gone.add((job, index))
-    return gone

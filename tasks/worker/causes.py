@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 #: What billiard says of an ended process (billiard/common.py: human_status).
 _SIGNAL = re.compile(r"signal \d+ \((SIG\w+)\)")
@@ -23,19 +21,17 @@ _KILLED_LARGE = "was killed (SIGKILL), most likely because its host ran out of m
 _KILLED_SMALL = "was killed (SIGKILL) from outside, or because its host ran out of memory"
 
 
-def cause_of_loss(error: BaseException, message: Mapping[str, Any], slot_memory_mb: int | None) -> str:
+def cause_of_loss(error: BaseException, estimate_mb: int, slot_memory_mb: int | None) -> str:
     """How the process of a slot ended, as the end of a sentence.
 
     Args:
         error: what Celery says.
-        message: the arguments of the task that it ran.
+        estimate_mb: MiB that the task was estimated to need; 0 if that is not known.
         slot_memory_mb: MiB that the slot may use, or None if that is not known.
     """
     text = str(error)
-    estimate = message.get("memory_mb")
-    needed = estimate if isinstance(estimate, int) and estimate > 0 else None
     if (found := _SIGNAL.search(text)) and found[1] == "SIGKILL":
-        small = needed and slot_memory_mb and needed < slot_memory_mb * _LARGE_SHARE
+        small = estimate_mb and slot_memory_mb and estimate_mb < slot_memory_mb * _LARGE_SHARE
         what = _KILLED_SMALL if small else _KILLED_LARGE
     elif found:
         what = _SIGNALS.get(found[1], f"was ended by a signal ({found[1]})")
@@ -43,5 +39,5 @@ def cause_of_loss(error: BaseException, message: Mapping[str, Any], slot_memory_
         what = f"ended with exit code {found[1]}"
     else:
         what = "ended"
-    needs = f"; the estimate of its memory is {needed} MiB" if needed else ""
+    needs = f"; the estimate of its memory is {estimate_mb} MiB" if estimate_mb else ""
     return f"the process of its slot {what}{needs}"

@@ -6,31 +6,30 @@ whatever the connection to the broker does, and while the worker drains.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import queue
-import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
-from celery.worker import state as worker_state
 
 from ...config.errors import AerqError, UnavailableError
 from ...config.settings import Settings
 from ..message import parse_task_id
 from ..publishing import publish_tasks
-from ..records.states import TaskRecord, TaskState
+from ..records.bulk import read_tasks
+from ..records.states import TaskState
 from ..records.store import Records, Release
 from ..records.workers import WorkerRecord, announce_worker, held_tasks, lifetime_seconds, withdraw_worker
 from ..versions import versions
+from .active import slot_pids
 from .instance import new_instance
 from .limits import kernel_limits
+from .strays import Strays, kill
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +37,32 @@ logger = logging.getLogger(__name__)
 _DRAIN_BEAT_SECONDS = 1.0
 #: How long the end waits for this thread, in seconds.
 _JOIN_SECONDS = 5.0
+#: How long the end waits for a store that is away, if there is something to give back, in seconds.
+_GOODBYE_SECONDS, _GOODBYE_PAUSE_SECONDS = 8.0, 0.2
 #: After so many heartbeats with a broker, what a slot is said to run and does not is not just a matter of order.
 _SETTLED_HEARTBEATS = 2
-#: A slot that is to start a task, or to drop it because others run it, has done so after so many heartbeats.
-_FOREIGN_HEARTBEATS = 3
-_STOP, _END = "stop", "end"
+#: After what might have been a slot between two tasks, it looks again so soon, in seconds.
+_AGAIN_SECONDS = 0.3
+_STOP, _END, _LOOK = "stop", "end", "look"
 
 
 @dataclass(frozen=True)
-class _Loss:
+class Loss:
+    """What a slot left behind that died.
+
+    Attributes:
+        released: what became of the task that it ran; None if the store does not answer, and it is taken later then.
+        ran: the id of that task, if its message carried several and one of them was running.
+        waiting: the ids of the tasks of the same message that had not been started.
+    """
+
+    released: Release | None
+    ran: str | None = None
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Lost:
     """A task whose slot is gone and whose release the store has not taken yet."""
 
     task_id: str
@@ -88,10 +104,9 @@ class Keeper:
         self._versions = dict(versions())
         self._steady_since: float | None = None
         self._connected_since: float | None = None
-        self._losses: deque[_Loss] = deque()
-        self._held_before: list[Any] = []
-        self._foreign_before: list[tuple[Any, int]] = []
-        self._orphans: frozenset[str] = frozenset()
+        self._losses: deque[_Lost] = deque()
+        self._again = False
+        self._strays = Strays(self.records, self.instance, pool, self._give_back)
         # Safe to write to from a signal handler, other than an event.
         self._words: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stop_at: float | None = None
@@ -120,6 +135,10 @@ class Keeper:
         self.stopping = True
         self._words.put(_STOP)
 
+    def look(self) -> None:
+        """Asks for a heartbeat now: something that runs here was cancelled."""
+        self._words.put(_LOOK)
+
     def end(self) -> None:
         """Gives back what is left, says goodbye and ends the thread."""
         if self._ended:
@@ -128,44 +147,75 @@ class Keeper:
         self._words.put(_END)
         self._thread.join(_JOIN_SECONDS)
         try:
-            left = [
-                task_id
-                for task_id in held_tasks(self.records, self._settings, self.instance)
-                if self._release(_Loss(task_id, None, "its worker was stopped", charge=False)).answer == "queued"
-            ]
-            withdraw_worker(self.records, self._settings, self.instance)
-            self.publish(left)
+            self.publish(self._hand_back())
         except (AerqError, OSError) as error:
             # Others find it: whoever is silent is dead, and what it held is run elsewhere.
             logger.warning("could not say goodbye: %s", error, extra={"action": "withdraw"})
         finally:
             self.records.close()
 
+    def _hand_back(self) -> list[str]:
+        """Takes from this worker what it still holds, and withdraws it; returns the tasks that need a message.
+
+        Raises:
+            UnavailableError: if the store does not answer. A store that restarts is waited for if slots ran something:
+                who says nothing is taken for dead, and what it ran is charged with that.
+        """
+        left: list[str] = []
+        deadline = time.monotonic() + (_GOODBYE_SECONDS if self.handing_back or self._losses else 0.0)
+        while True:
+            try:
+                for task_id in held_tasks(self.records, self._settings, self.instance):
+                    loss = _Lost(task_id, None, "its worker was stopped", charge=False)
+                    if self._release(loss).answer == "queued":
+                        left.append(task_id)
+                withdraw_worker(self.records, self._settings, self.instance)
+                return left
+            except UnavailableError as error:
+                if time.monotonic() >= deadline:
+                    raise
+                logger.warning("what ran here is handed back when the store answers: %s", error)
+            threading.Event().wait(_GOODBYE_PAUSE_SECONDS)
+
     def kill_slots(self) -> None:
         """Ends all slots at once; what they run is given back."""
         self.handing_back = True
-        for pid in self._slot_pids():
-            _kill(pid)
+        for pid in slot_pids(self._pool):
+            kill(pid)
 
-    def lost(self, task_id: str, pid: int | None, reason: str, *, told_to_stop: bool = False) -> Release | None:
-        """Takes a task from a slot that died.
+    def lost(
+        self, task_ids: Sequence[str], pid: int | None, reason: Callable[[str], str], *, told_to_stop: bool = False
+    ) -> Loss:
+        """Takes from a slot that died what it ran.
 
         Args:
-            task_id: the task.
+            task_ids: the tasks of the message that it worked on.
             pid: the slot's process.
-            reason: what it died of.
+            reason: what it died of, told of one of the tasks.
             told_to_stop: whether it was asked to end. If its parent was, too, that was for the same reason.
-
-        Returns:
-            What became of the task, or None if the store does not answer: the task is taken later then.
         """
-        loss = _Loss(task_id, pid, reason, charge=not (self.handing_back or (self.stopping and told_to_stop)))
+        wanted = self.handing_back or (self.stopping and told_to_stop) or self._strays.was_killed(pid)
+        losses = [_Lost(task_id, pid, reason(task_id), charge=not wanted) for task_id in task_ids]
         try:
-            return self._release(loss)
+            return self._lost(losses)
         except UnavailableError as error:
-            logger.warning("the loss of %s is recorded later: %s", task_id, error, extra={"action": "release"})
-            self._losses.append(loss)
-            return None
+            logger.warning("the loss of %s is recorded later: %s", task_ids[0], error, extra={"action": "release"})
+            self._losses.extend(losses)
+            return Loss(None)
+
+    def _lost(self, losses: Sequence[_Lost]) -> Loss:
+        if len(losses) == 1:
+            return Loss(self._release(losses[0]))
+        # One of several was running, at most; the others have ended, or wait for their turn.
+        tasks = read_tasks(self.records, [loss.task_id for loss in losses])
+        ran, waiting, found = None, [], Release("final", 0)
+        for loss in losses:
+            task = tasks[loss.task_id]
+            if task.state is TaskState.QUEUED:
+                waiting.append(loss.task_id)
+            elif task.state is TaskState.RUNNING and task.instance == self.instance and task.pid == loss.pid:
+                ran, found = loss.task_id, self._release(loss)
+        return Loss(found, ran, tuple(waiting))
 
     def publish(self, task_ids: Iterable[str]) -> None:
         """Sends messages for tasks that have none.
@@ -190,11 +240,29 @@ class Keeper:
                 publish_tasks(self._app, self._settings, record, indexes)
                 logger.info("published %d tasks of job %s again", len(indexes), job_id, extra={"action": "publish"})
 
+    def publish_waiting(self, task_ids: Sequence[str], pid: int | None) -> None:
+        """Sends messages for those tasks that wait, and for what a stopped slot had begun.
+
+        Raises:
+            UnavailableError: if store or broker do not answer.
+        """
+        waiting = []
+        for task_id, task in read_tasks(self.records, task_ids).items():
+            if task.state is TaskState.RUNNING and task.instance == self.instance and task.pid == pid:
+                released = self._release(_Lost(task_id, pid, "its slot was stopped for another task", charge=False))
+                waiting += [task_id] if released.answer == "queued" else []
+            elif task.state is TaskState.QUEUED:
+                waiting.append(task_id)
+        self.publish(waiting)
+
     def release(self, task_id: str, instance: str, reason: str) -> Release:
         """Takes a task from another instance, which is dead."""
         return self._take(task_id, instance, reason, None, charge=True)
 
-    def _release(self, loss: _Loss) -> Release:
+    def _give_back(self, task_id: str, pid: int | None, reason: str, charge: bool) -> None:
+        self._release(_Lost(task_id, pid, reason, charge))
+
+    def _release(self, loss: _Lost) -> Release:
         return self._take(loss.task_id, self.instance, loss.reason, loss.pid, charge=loss.charge)
 
     def _take(self, task_id: str, instance: str, reason: str, pid: int | None, *, charge: bool) -> Release:
@@ -222,6 +290,8 @@ class Keeper:
 
     def _pause(self) -> float:
         beat = self._settings.heartbeat_seconds
+        if self._again:
+            return min(beat, _AGAIN_SECONDS)
         if self._stop_at is None:
             return beat
         left = max(0.0, self._stop_at - time.monotonic())
@@ -236,6 +306,7 @@ class Keeper:
             threads=self.limits.threads or 1,
             memory_mb=self.limits.memory_mb or 0,
             queue=self._settings.queue,
+            reads=tuple(self._app.amqp.queues.consume_from),
             versions=self._versions,
             clock=time.time(),
         )
@@ -245,8 +316,9 @@ class Keeper:
             while self._losses:
                 self._release(self._losses[0])
                 self._losses.popleft()
-            self._stop_what_is_not_ours(beat.held)
-            self._give_back_orphans(beat.held)
+            self._again = self._strays.stop_what_is_not_ours(beat.held)
+            if self._stop_at is None:
+                self._strays.give_back_orphans(beat.held, self._settled())
         except (AerqError, OSError) as error:
             self._steady_since = None
             self.leads = False
@@ -256,77 +328,7 @@ class Keeper:
         else:
             self._steady_since = self._steady_since or time.monotonic()
 
-    def _stop_what_is_not_ours(self, held: frozenset[str]) -> None:
-        """Kills the slots whose task was cancelled, or given to others while this worker was out of touch."""
-        active = _active()
-        tasks = self._tasks([request.id for request in active if request.id not in held])
-        foreign = []
-        for request in active:
-            task = tasks.get(request.id)
-            if task is None:
-                continue
-            taken = task.state is TaskState.QUEUED or (
-                task.state is TaskState.RUNNING and task.instance != self.instance
-            )
-            if taken:
-                beats = 1 + next((count for one, count in self._foreign_before if one is request), 0)
-                foreign.append((request, beats))
-                # What was never seen to be held here is about to start, or to be dropped, unless that takes too long.
-                taken = beats >= _FOREIGN_HEARTBEATS or any(request is one for one in self._held_before)
-            if task.state is TaskState.CANCELLED or taken:
-                logger.warning(
-                    "killing the slot of task %s, which is %s", request.id, task.state, extra={"action": "kill"}
-                )
-                if request.worker_pid in self._slot_pids():
-                    _kill(request.worker_pid)
-        self._held_before = [request for request in active if request.id in held]
-        self._foreign_before = foreign
-
-    def _give_back_orphans(self, held: frozenset[str]) -> None:
-        """Takes from this worker what the store thinks it runs and it does not, if that is no matter of order."""
-        pids = self._slot_pids()
-        if self._stop_at is not None or not pids:
-            return
-        here = {request.id for request in _active()} | set(worker_state.requests)
-        orphans = held - here
-        for task_id, task in self._tasks(orphans & self._orphans).items():
-            if task.pid not in pids:
-                self._release(_Loss(task_id, task.pid, "the process of its slot ended", charge=True))
-            elif self._settled():
-                self._release(_Loss(task_id, task.pid, "its slot gave it up", charge=False))
-        self._orphans = orphans
-
     def _settled(self) -> bool:
         """Whether this worker has been connected for long enough to have heard from all its slots."""
         since = self._connected_since
         return since is not None and time.monotonic() - since > _SETTLED_HEARTBEATS * self._settings.heartbeat_seconds
-
-    def _tasks(self, task_ids: Iterable[str]) -> Mapping[str, TaskRecord]:
-        """The records of tasks, by their ids."""
-        by_job: dict[str, list[int]] = {}
-        for task_id in task_ids:
-            if place := parse_task_id(task_id):
-                by_job.setdefault(place[0], []).append(place[1])
-        return {
-            f"{job_id}.{index}": task
-            for job_id, indexes in by_job.items()
-            for index, task in self.records.tasks(job_id, indexes).items()
-        }
-
-    def _slot_pids(self) -> list[int]:
-        processes = getattr(getattr(self._pool, "_pool", None), "_pool", None)
-        return [process.pid for process in list(processes or ())]
-
-
-def _active() -> list[Any]:
-    """What Celery says that the slots run. Its set changes in the main thread meanwhile."""
-    for _ in range(100):
-        with contextlib.suppress(RuntimeError):
-            return list(worker_state.active_requests)
-    return []
-
-
-def _kill(pid: int) -> None:
-    # SIGKILL, because a kernel answers to nothing else; the parent sees the slot's end and acts on it.
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)

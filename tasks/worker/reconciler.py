@@ -20,8 +20,8 @@ from ...config.errors import AerqError
 from ...config.settings import Settings
 from ..message import task_id
 from ..records.states import TaskState
-from ..records.store import OpenJob
-from ..records.workers import held_tasks, lifetime_seconds, silent_workers, withdraw_worker
+from ..records.store import OpenJob, OpenTasks
+from ..records.workers import held_tasks, lifetime_seconds, list_again, silent_workers, withdraw_worker
 from ..wire.errors import DecodingError
 from .broker import QueueLength, RedisBroker, open_broker
 from .keeper import Keeper
@@ -38,7 +38,7 @@ _EMPTY_HEARTBEATS = 6
 #: A task is not sent again sooner than after so many heartbeats; each time it takes twice as long.
 _AGAIN_HEARTBEATS = 12
 #: After so many heartbeats all messages are looked through, though there seem to be enough: tasks that start between
-#: two counts, and messages of other queues of the same server, hide what is missing.
+#: two counts, and messages of other queues of the same server, hide what is missing. So is all that runs.
 _LOOK_HEARTBEATS = 24
 #: A look through all messages may take this share of the time.
 _LOOK_SHARE = 0.1
@@ -83,10 +83,10 @@ class Reconciler:
         self._signs: dict[str, tuple[float, float]] = {}
         self._missing: set[str] = set()
         self._short_before = False
-        self._empty_since: float | None = None
+        self._empty_since: dict[str, float] = {}
         self._sent: dict[str, tuple[float, int]] = {}
         self._next_look = 0.0
-        self._looked = time.monotonic()
+        self._looked = self._listed = time.monotonic()
 
     def _run(self) -> None:
         while not self._ending.wait(self._settings.heartbeat_seconds):
@@ -94,6 +94,7 @@ class Reconciler:
                 if isinstance(self._broker, RedisBroker):
                     self._broker.renew(self._tags())
                 if self._keeper.leads and self._keeper.steady():
+                    self._list_who_is_not_listed()
                     self._bury_the_dead()
                     self._give_back_what_is_stale()
                     self._find_what_is_missing()
@@ -101,7 +102,7 @@ class Reconciler:
                 else:
                     self._forget()
                     if not self._keeper.able:
-                        self._broker.length([self._settings.queue])
+                        self._broker.length(self._settings.queues)
                 self._keeper.able = True
             except (AerqError, OSError) as error:
                 self._give_up()
@@ -124,6 +125,19 @@ class Reconciler:
                 return list(getattr(getattr(channel, "qos", None), "_delivered", None) or ())
         return []
 
+    def _list_who_is_not_listed(self) -> None:
+        """Sees to it that whoever runs something is found when it is dead, also where the store has lost its list."""
+        now = time.monotonic()
+        if now - self._listed < _LOOK_HEARTBEATS * self._settings.heartbeat_seconds:
+            return
+        self._listed = now
+        running: dict[str, list[str]] = {}
+        for job in self._keeper.records.open_jobs(self._settings.queue):
+            for index, task in self._keeper.records.tasks(job.job_id).items() if job.running else ():
+                if task.state is TaskState.RUNNING:
+                    running.setdefault(task.instance, []).append(task_id(job.job_id, index))
+        list_again(self._keeper.records, self._settings, running)
+
     def _bury_the_dead(self) -> None:
         """Takes what dead workers held and lets others run it."""
         now = time.monotonic()
@@ -139,9 +153,9 @@ class Reconciler:
                 if self._keeper.release(held, instance, f"its worker {name} died or was cut off").answer == "queued"
             }
             if isinstance(self._broker, RedisBroker) and waiting:
-                tags = {tag: held for tag, held in self._broker.out().items() if held in waiting}
+                tags = {tag: carried for tag, carried in self._broker.out().items() if carried & waiting}
                 self._broker.give_back(tags)
-                waiting -= set(tags.values())
+                waiting = waiting.difference(*tags.values())
             self._send(waiting)
             withdraw_worker(records, settings, instance)
             del self._silent[instance]
@@ -167,10 +181,10 @@ class Reconciler:
         """Sends messages for tasks that wait though nobody has a message for them."""
         now = time.monotonic()
         # The messages first: who takes one meanwhile takes a task from those that wait, too.
-        length = self._broker.length([self._settings.queue])
-        mine = [job for job in self._keeper.records.open_jobs() if job.queue == self._settings.queue]
-        looks = self._too_few(length, mine, now)
-        if self._broker.readable and any(job.queued for job in mine):
+        length = self._broker.length(self._settings.queues)
+        tasks = self._keeper.records.open_tasks(self._settings.queue)
+        looks = self._too_few(length, tasks, now)
+        if self._broker.readable and tasks.queued:
             pause = _LOOK_HEARTBEATS * self._settings.heartbeat_seconds
             looks = looks or bool(self._missing) or now - self._looked >= pause
         if not looks:
@@ -180,17 +194,19 @@ class Reconciler:
             return
         self._looked = now
         present = self._present()
+        empty = self._empty_queues(now)
         time_there = self._keeper.records.ping()
         missing = {
             found
-            for job in mine
+            for job in self._keeper.records.open_jobs(self._settings.queue)
             if job.queued and self._is_old(job, time_there)
-            for found in self._waiting(job) - present
+            for found in self._of_queues(empty, job, self._waiting(job) - present)
         }
         # What is missing twice was not just on its way from the queue to a worker.
         lost = missing & self._missing if self._broker.readable else missing
         self._missing = missing
         self._next_look = now + (time.monotonic() - now) / _LOOK_SHARE
+        self._empty_since.clear()
         self._send(found for found in lost if self._may_send(found, now))
 
     def _keep_what_is_open(self) -> None:
@@ -198,30 +214,50 @@ class Reconciler:
         now = time.monotonic()
         records, settings = self._keeper.records, self._settings
         if not self._to_keep and now >= self._next_keeping:
-            self._to_keep = [job.job_id for job in records.open_jobs() if job.queue == settings.queue]
+            self._to_keep = [job.job_id for job in records.open_jobs(settings.queue)]
             self._next_keeping = now + _KEEP_SHARE * settings.result_ttl_seconds
         # However many there are, what was lost is looked for between them.
         while self._to_keep and time.monotonic() - now < settings.heartbeat_seconds:
             with contextlib.suppress(DecodingError):  # of a newer aerq, whose workers keep it
                 records.keep(self._to_keep.pop())
 
-    def _too_few(self, length: QueueLength, jobs: Iterable[OpenJob], now: float) -> bool:
-        """Whether there are fewer messages than tasks that wait, for long enough."""
-        queued, running = sum(job.queued for job in jobs), sum(job.running for job in jobs)
+    def _too_few(self, length: QueueLength, tasks: OpenTasks, now: float) -> bool:
+        """Whether there are fewer messages than the tasks that wait need, for long enough."""
         if length.out is not None:
-            short = queued > length.waiting + max(0, length.out - running)
+            short = tasks.messages > sum(length.waiting.values()) + max(0, length.out - tasks.running)
             self._short_before, before = short, self._short_before
             return short and before
-        if not queued or length.waiting:
-            self._empty_since = None
-            return False
-        self._empty_since = self._empty_since or now
-        return now - self._empty_since >= _EMPTY_HEARTBEATS * self._settings.heartbeat_seconds
+        self._empty_since = {
+            name: self._empty_since.get(name, now)
+            for name in self._settings.queues_in_use
+            if tasks.queued and not length.waiting[name]
+        }
+        return bool(self._empty_queues(now))
+
+    def _empty_queues(self, now: float) -> set[str]:
+        """The queues in which no message has waited for long enough."""
+        pause = _EMPTY_HEARTBEATS * self._settings.heartbeat_seconds
+        return {name for name, since in self._empty_since.items() if now - since >= pause}
+
+    def _of_queues(self, empty: set[str], job: OpenJob, found: set[str]) -> set[str]:
+        """Those of a job's tasks whose message would be in an empty queue; all, if the messages can be read."""
+        settings = self._settings
+        if self._broker.readable or not found or empty.issuperset(settings.queues_in_use):
+            return found
+        with contextlib.suppress(DecodingError):  # of a newer aerq, whose workers publish it
+            record = self._keeper.records.record(job.job_id)
+            messages = () if record is None else record.messages
+            return {
+                message.task_id
+                for message in messages
+                if message.task_id in found and settings.queue_of(message.seconds) in empty
+            }
+        return set()
 
     def _present(self) -> set[str]:
         if not isinstance(self._broker, RedisBroker):
             return set()
-        return self._broker.waiting([self._settings.queue]) | set(self._broker.out().values())
+        return self._broker.waiting(self._settings.queues).union(*self._broker.out().values())
 
     def _is_old(self, job: OpenJob, time_there: float) -> bool:
         """Whether the messages of a job have had the time to arrive."""

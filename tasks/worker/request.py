@@ -1,29 +1,92 @@
-"""What a worker's parent does with a message whose slot died."""
+"""What a worker's parent does with a message: it tells of each task in it, and saves what a dead slot left behind."""
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from billiard.einfo import ExceptionWithTraceback
 from celery.exceptions import WorkerLostError
 from celery.worker.request import Request
+from celery.worker.state import revoked as revoked_ids
 from celery.worker.state import task_ready
+from kombu.transport import virtual
 
+from ..bundles import Carried, carried_by, memory_estimates
 from ..experiments import CancelledBefore
+from ..records.states import TaskState
 from .causes import cause_of_loss
+from .deliveries import let_go
 
 logger = logging.getLogger(__name__)
 
 #: After its first loss a task is the next one to run; later it waits behind all others, because it may be the cause.
 _LOSSES_AT_THE_HEAD = 1
+_EVENTS = {
+    TaskState.DONE.value: "task-succeeded",
+    TaskState.MARKED.value: "task-succeeded",
+    TaskState.FAILED.value: "task-failed",
+    TaskState.CANCELLED.value: "task-revoked",
+}
+
+#: What an event says of a failure whose words only the record has.
+_SEE = "ExperimentsFailedError('AerJob.error_message() says why')"
 
 
 class ExperimentRequest(Request):  # type: ignore[misc]
-    """Celery's request, but for lost slots: the task is released in its record first, and then its message goes back.
+    """Celery's request, but for two things.
 
-    Celery would give the message back for ever, and whoever gets it before the release finds the task running.
+    A message may carry several tasks: what Celery says of the first one is said of each. And of a lost slot the task is
+    released in its record first, and then its message goes back: Celery would give the message back for ever, and
+    whoever gets it before the release finds the task running.
     """
+
+    @functools.cached_property
+    def carried(self) -> tuple[Carried, ...]:
+        """The tasks of the message, in order."""
+        return carried_by(self._request_dict)
+
+    @property
+    def task_ids(self) -> tuple[str, ...]:
+        """The ids of the tasks of the message, in order."""
+        return tuple(one.task_id for one in self.carried)
+
+    def revoked(self) -> bool:
+        """Whether nothing is left to run, because somebody revoked it by Celery's own means."""
+        others = self.task_ids[1:]
+        for task_id in others:
+            if task_id in revoked_ids:
+                self.task.backend.mark_as_revoked(task_id, "revoked", request=self._context)
+        if super().revoked():
+            self._send_again(others)
+            return True
+        return False
+
+    def on_accepted(self, pid: int, time_accepted: float) -> None:
+        """Hears that a slot has taken the message."""
+        super().on_accepted(pid, time_accepted)
+        for one in self._others_told():
+            self._tell(one, "task-received", name=self.name, args="()", kwargs=one.shown, retries=0)
+            self._tell(one, "task-started")
+
+    def send_event(self, type: str, **fields: Any) -> None:
+        """Sends an event; that a message with several tasks is done says of each how it ended."""
+        if type != "task-succeeded" or len(self.carried) == 1:
+            super().send_event(type, **fields)
+            return
+        states = str(fields["result"]).strip("'\"").split()
+        for one, state in zip(self._told(), states, strict=False):
+            if event := _EVENTS.get(state):
+                runtime = fields["runtime"] / len(states)
+                self._tell(one, event, result=state, runtime=runtime, exception=_SEE, traceback="")
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """Hears that a time limit has passed. The limit is the message's, so what had not begun gets another one."""
+        super().on_timeout(soft, timeout)
+        if not soft:
+            self._send_again(self.task_ids[1:])
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
         """Hears that the task raised an error or that its slot died."""
@@ -36,18 +99,59 @@ class ExperimentRequest(Request):  # type: ignore[misc]
         keeper = getattr(self.app, "aerq_keeper", None)
         died = isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt)
         if keeper is None or not died or self._already_cancelled or self._already_revoked:
-            super().on_failure(exc_info, send_failed_event, return_ok)
+            try:
+                super().on_failure(exc_info, send_failed_event, return_ok)
+            finally:
+                if self.acknowledged:
+                    self._send_again(self.task_ids[1:])
             return
         task_ready(self)
         told_to_stop = not isinstance(error, WorkerLostError) or "SIGTERM" in str(error)
-        reason = cause_of_loss(error, self.kwargs or {}, keeper.limits.memory_mb)
-        released = keeper.lost(self.id, self.worker_pid, reason, told_to_stop=told_to_stop)
-        if released is not None and released.answer == "queued":
-            self._give_back(at_the_head=released.attempts <= _LOSSES_AT_THE_HEAD)
+        estimates = memory_estimates(self.kwargs or {})
+
+        def reason(task_id: str) -> str:
+            return cause_of_loss(error, estimates.get(task_id, 0), keeper.limits.memory_mb)
+
+        loss = keeper.lost(self.task_ids, self.worker_pid, reason, told_to_stop=told_to_stop)
+        again = loss.released is not None and loss.released.answer == "queued"
+        if again and loss.released.attempts <= _LOSSES_AT_THE_HEAD:
+            self._give_back(at_the_head=True)
+        elif loss.released is None and len(self.carried) > 1:
+            # The store is away: who gets the message skips what has ended, and what is released later is found.
+            self._give_back(at_the_head=True)
+        elif loss.waiting:
+            # What was lost twice may be the cause: it goes on alone, behind the others.
+            self._part(keeper, loss.waiting, [loss.ran] if again else [])
+        elif again:
+            self._give_back(at_the_head=False)
+        else:
+            self.acknowledge()
+        if loss.released is not None and loss.released.answer == "failed":
+            failed = loss.ran or self.id
+            for one in self.carried:
+                if one.task_id == failed:
+                    self._tell(one, "task-failed", exception=repr(error), traceback="")
+
+    def _part(self, keeper: Any, waiting: Iterable[str], suspect: Iterable[str]) -> None:
+        """Sends what had not begun in a message of its own, and what was lost in another one."""
+        try:
+            keeper.publish(waiting)
+            keeper.publish(suspect)
+        except Exception as error:  # whatever it is, a message that is neither done nor given back blocks a slot
+            logger.warning("the tasks of %s could not be sent again: %s", self.id, error)
+            self._give_back(at_the_head=False)
+        else:
+            self.acknowledge()
+
+    def _send_again(self, task_ids: Iterable[str]) -> None:
+        """Sends a message for the tasks that were to come behind one that was stopped, if they still wait."""
+        keeper = getattr(self.app, "aerq_keeper", None)
+        if keeper is None or not task_ids:
             return
-        self.acknowledge()
-        if released is not None and released.answer == "failed":
-            self.send_event("task-failed", exception=repr(error), traceback="")
+        try:
+            keeper.publish_waiting(task_ids, self.worker_pid)
+        except Exception as error:  # they are found to be missing, later
+            logger.warning("the tasks of %s could not be sent again: %s", self.id, error)
 
     def _give_back(self, at_the_head: bool) -> None:
         channel = self.message.channel
@@ -58,6 +162,20 @@ class ExperimentRequest(Request):  # type: ignore[misc]
                 self.acknowledge()
             else:
                 self.reject(requeue=True)
-        except (*self.connection_errors, *getattr(channel, "channel_errors", ())) as error:
+        except (*self.connection_errors, *getattr(channel.connection, "channel_errors", ())) as error:
             # A broker that comes back has the message, and otherwise it is found to be missing.
             logger.warning("the message of %s could not be given back: %s", self.id, error)
+            if isinstance(channel, virtual.Channel):
+                let_go(channel.qos, self.message.delivery_tag)
+
+    def _told(self) -> tuple[Carried, ...]:
+        """The tasks of which events are sent; none while nobody looks."""
+        return self.carried if self._eventer and self._eventer.enabled and self.task.send_events else ()
+
+    def _others_told(self) -> tuple[Carried, ...]:
+        return self._told()[1:]
+
+    def _tell(self, one: Carried, event: str, **fields: Any) -> None:
+        """Sends an event of a task."""
+        if one in self._told():
+            self._eventer.send(event, uuid=one.task_id, **fields)

@@ -22,6 +22,27 @@ class SlotCount(bootsteps.Step):  # type: ignore[misc]
         parent.app.aerq_slots = max(int(parent.concurrency or 1), int(parent.max_concurrency or 0))
 
 
+def watch_no_dead_slot(pool: Any) -> None:
+    """Lets a worker come back to its broker where a slot died just before the connection did.
+
+    Celery has closed what it watches such a slot by, and keeps it listed until a timer looks. To watch it anew, as
+    after each reconnection, is an error that would end the worker.
+
+    Args:
+        pool: the worker's pool; one without processes is left as it is.
+    """
+    slots: Any = getattr(pool, "_pool", None)
+    track = getattr(slots, "_track_child_process", None)
+    if track is None:
+        return
+
+    def track_if_open(process: Any, hub: Any) -> None:
+        if getattr(process, "_sentinel_poll", 0) is not None:
+            track(process, hub)
+
+    slots._track_child_process = track_if_open
+
+
 class Keeping(bootsteps.StartStopStep):  # type: ignore[misc]
     """Keeps what the slots run, from the first slot to the last, whatever the connection to the broker does."""
 
@@ -42,6 +63,7 @@ class Keeping(bootsteps.StartStopStep):  # type: ignore[misc]
     def start(self, parent: Any) -> None:
         """Begins."""
         app, self._keeper = parent.app, parent.app.aerq_keeper
+        watch_no_dead_slot(parent.pool)
         self._reconciler = Reconciler(app, app.aerq_settings, self._keeper, lambda: getattr(parent, "consumer", None))
         signals.worker_shutting_down.connect(self._keeper.stop, weak=False)
         signals.worker_shutdown.connect(self._end, weak=False)

@@ -1,22 +1,36 @@
 """A cluster for each row, and at the end how often each row held."""
 
-import sys
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-
-# The rig is a package beside these tests; workers and a process for local Aer import it too.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from rig.cluster import Cluster
 from rig.ledger import Tally
 from rig.local import LocalAer
+from rig.servers import Store
 from rig.spans import DEADLINE, REPEAT
+
+#: What carries the messages in most rows: the store, or RabbitMQ.
+BROKERS = ("redis", "rabbitmq")
+#: Modules and rows in which it makes little difference that this is RabbitMQ: they run so on demand only.
+ON_DEMAND = {
+    "test_store",
+    "test_a_slot_takes_all_memory",
+    "test_a_worker_stands_still_for_longer_than_its_lease",
+    "test_the_clocks_of_workers_are_wrong",
+    "test_workers_are_killed_every_second",
+}
 
 
 def pytest_generate_tests(metafunc):
+    if "broker" in metafunc.fixturenames:
+        kinds = getattr(metafunc.module, "BROKERS", BROKERS)
+        marks = [pytest.mark.rabbitmq]
+        if ON_DEMAND & {metafunc.module.__name__.rpartition(".")[2], metafunc.function.__name__}:
+            marks.append(pytest.mark.slow)
+        brokers = [pytest.param(kind, marks=marks if kind == "rabbitmq" else ()) for kind in kinds]
+        metafunc.parametrize("broker", brokers, indirect=True)
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", [4000 + number for number in range(REPEAT)], ids=str)
 
@@ -36,8 +50,22 @@ def local():
 
 
 @pytest.fixture
-def cluster(request, tmp_path, local, seed):
-    running = Cluster(tmp_path, local)
+def broker(request, tmp_path):
+    """A server for messages alone, or None where the store carries them too."""
+    if request.param == "rabbitmq":
+        yield request.getfixturevalue("rabbitmq")
+    elif request.param == "apart":
+        server = Store(tmp_path, name="broker")
+        server.start()
+        yield server
+        server.end()
+    else:
+        yield None
+
+
+@pytest.fixture
+def cluster(request, tmp_path, local, seed, broker):
+    running = Cluster(tmp_path, local, broker)
     try:
         yield running
     finally:
@@ -56,24 +84,16 @@ def ledger(request, cluster):
 def far_ledger(request, cluster):
     """A client that reaches the store by a proxy only; the proxy comes first."""
     proxy = cluster.proxy()
-    opened = cluster.ledger(proxy.url)
+    opened = cluster.ledger(store=proxy.url)
     yield proxy, opened
     keep(request, opened)
 
 
 def keep(request, ledger):
     """Gives the sums to the row's report, which reaches the summary from whichever process ran the row."""
-    row = request.node.name.replace(str(request.getfixturevalue("seed")), "").replace("[]", "").replace("[-", "[")
+    parts = (part for part in request.node.callspec.id.split("-") if part != str(request.getfixturevalue("seed")))
+    row = f"{request.node.originalname}[{'-'.join(parts)}]"
     request.node.user_properties.append((row, asdict(ledger.tally)))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
-    running = getattr(item, "funcargs", {}).get("cluster")
-    if report.failed and running is not None:
-        report.sections.append(("logs of the cluster", running.logs()))
-    return report
 
 
 def pytest_terminal_summary(terminalreporter):

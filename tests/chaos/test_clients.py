@@ -1,5 +1,6 @@
 """Clients that die while they submit, and clients that cancel while workers die."""
 
+import os
 import random
 import sys
 import time
@@ -38,11 +39,11 @@ def test_clients_are_killed_while_they_submit(cluster, ledger, seed):
     provider = AerqProvider(cluster.settings())
     known = {job.job_id() for job in provider.jobs(limit=None)}
     part = next(part for part in background(seed) if part.kind == "noisy")
-    clients = {}
+    clients, environment = {}, {**os.environ, **cluster.settings().to_environment()}
     for number in range(3):
         marker = cluster.folder / f"submits-{number}"
-        command = [sys.executable, "-P", "-m", "rig.client", cluster.store.url, str(seed), str(marker)]
-        clients[marker] = Child(command, cluster.folder / f"client-{number}.log")
+        command = [sys.executable, "-P", "-m", "rig.client", str(seed), str(marker)]
+        clients[marker] = Child(command, cluster.folder / f"client-{number}.log", environment)
     for marker, client in clients.items():
         until("the client submits", marker.exists)
         rest(random.Random(f"{seed} {marker.name}").uniform(0, 0.1))

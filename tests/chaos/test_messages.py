@@ -21,9 +21,8 @@ def test_messages_and_all_workers_are_lost(cluster, ledger, seed):
     for worker in cluster.start():
         worker.child.pause()
     ledger.submit(*background(seed))
-    with cluster.store.client() as store:
-        until("all messages are there", lambda: store.llen(cluster.settings().queue) > 0)
-        assert store.delete(cluster.settings().queue) == 1
+    until("all messages are there", lambda: cluster.queue_length > 0)
+    assert cluster.purge() > 0
     for worker in cluster.living():
         worker.kill()
     cluster.start()

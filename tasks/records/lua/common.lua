@@ -41,12 +41,14 @@ local function exhausted(task)
 end
 
 -- The one place where a task ends; who ends it counts it. KEYS: job, tasks, completions.
-local function end_task(index, task, state, at)
+-- `run` is the run that brought the end: its result counts. Nothing where the task was ended from outside.
+local function end_task(index, task, state, at, run)
   let_go(index, task)
   task[STATE] = state
   task[FINISHED] = at
+  task[RUN] = run or ''
   save(KEYS[2], index, task)
-  redis.call('XADD', KEYS[3], '*', 'i', index, 's', state, 'a', task[ATTEMPT], 'p', task[PARTS])
+  redis.call('XADD', KEYS[3], '*', 'i', index, 's', state, 'r', task[RUN], 'p', task[PARTS])
 end
 
 -- Counts tasks that have ended alike. KEYS: job, tasks, completions.
@@ -59,9 +61,9 @@ local function count_ended(state, number, at)
   for k = 1, 3 do redis.call('EXPIRE', KEYS[k], ttl) end
 end
 
-local function finalise(index, task, state)
+local function finalise(index, task, state, run)
   local at = now()
-  end_task(index, task, state, at)
+  end_task(index, task, state, at, run)
   count_ended(state, 1, at)
 end
 

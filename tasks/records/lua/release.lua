@@ -21,7 +21,6 @@ if charged(task) >= tonumber(ARGV[6]) then
   return {'failed', charged(task)}
 end
 let_go(index, task)
-task[STATE] = 'queued'
-task[RUN] = ''
+task[STATE] = 'queued'  -- its run stays noted: should it end all the same, before another starts, its result counts
 save(KEYS[2], index, task)
 return {'queued', charged(task)}

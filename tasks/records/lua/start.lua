@@ -1,5 +1,5 @@
 -- Asks to run a task. KEYS: job, tasks, completions, instances.
--- ARGV: index, instance of the worker, run ('PID:NUMBER', new for each message), max_attempts.
+-- ARGV: index, instance of the worker, run ('PID:TOKEN', new for each), max_attempts.
 -- Returns {verdict, attempt}: run | unknown | final | cancelled | held | exhausted.
 local index, instance, run = ARGV[1], ARGV[2], ARGV[3]
 if not known(index) then return {'unknown', 0} end
@@ -13,7 +13,7 @@ if redis.call('HEXISTS', KEYS[1], 'cancel') == 1 then
 end
 if task[STATE] == 'running' then
   -- The same run asks again when the first answer was lost on its way.
-  if run ~= '' and task[INSTANCE] == instance and task[RUN] == run then return {'run', task[ATTEMPT]} end
+  if task[INSTANCE] == instance and task[RUN] == run then return {'run', task[ATTEMPT]} end
   -- Somebody runs it, and only who finds that one dead may take it away (release.lua).
   return {'held', task[ATTEMPT]}
 end

@@ -1,4 +1,4 @@
-"""A client that submits one job after the other until it is killed: `python -m rig.client URL SEED MARKER`."""
+"""A client that submits one job after the other until it is killed: `python -m rig.client SEED MARKER`."""
 
 import sys
 from pathlib import Path
@@ -7,11 +7,10 @@ from aerq.config import Settings
 from aerq.jobs import AerqSimulator
 
 from .load import background
-from .spans import SPANS
 
 
-def main(url, seed, marker):
-    backend = AerqSimulator(settings=Settings(broker_url=url, **SPANS.settings))
+def main(seed, marker):
+    backend = AerqSimulator(settings=Settings.from_environment())
     part = next(part for part in background(int(seed)) if part.kind == "noisy")
     circuits = part.circuits()
     Path(marker).touch()

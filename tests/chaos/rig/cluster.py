@@ -2,11 +2,13 @@
 
 import contextlib
 import itertools
+import uuid
 
 import psutil
 
 from aerq.config import Settings
 
+from .cgroup import MemoryGroup
 from .diary import Diary
 from .ledger import Ledger
 from .proxy import Proxy
@@ -22,9 +24,10 @@ class Cluster:
     Args:
         folder: for data and logs.
         local: local Aer.
+        broker: what carries the messages, and runs already; None for the store.
     """
 
-    def __init__(self, folder, local):
+    def __init__(self, folder, local, broker=None):
         self.folder = folder
         self.diary = Diary(folder / "diary")
         self.workers = []
@@ -34,33 +37,62 @@ class Cluster:
         self.store = Store(folder)
         self._ends.callback(self.store.end)
         self.store.start()
+        self.broker = broker or self.store
+        # A broker that runs already has seen the queues of others.
+        self._queue = f"chaos-{uuid.uuid4().hex[:8]}"
+        if hasattr(self.broker, "delete"):
+            self._ends.callback(self.broker.delete, self._queue)
 
-    def settings(self, url=None, **changes):
-        """The settings of a worker or client, by default at the store itself."""
-        return Settings(**{"broker_url": url or self.store.url, "threads_per_slot": 1, **SPANS.settings, **changes})
+    def settings(self, store=None, broker=None):
+        """The settings of a worker or client.
 
-    def proxy(self):
-        """A way to the store that can be cut."""
-        proxy = Proxy(self.store.port)
+        Args:
+            store: by which address it finds the store, and the broker if that is the same; None for the store's own.
+            broker: by which address it finds the broker; None for the broker's own.
+        """
+        store = store or self.store.url
+        broker = broker or (store if self.broker is self.store else self.broker.url)
+        addresses = {"store_url": store, "broker_url": broker, "queue": self._queue}
+        return Settings(**addresses, threads_per_slot=1, **SPANS.settings)
+
+    @property
+    def queue_length(self):
+        """How many messages wait."""
+        return self.broker.waiting(self._queue)
+
+    def purge(self):
+        """Throws away all messages that wait; returns how many."""
+        return self.broker.purge(self._queue)
+
+    def proxy(self, server=None):
+        """A way to the store, or to another server, that can be cut."""
+        proxy = Proxy(server or self.store)
         self._ends.callback(proxy.end)
         return proxy
 
-    def ledger(self, url=None):
-        """A client, at the store itself or by a proxy."""
-        ledger = Ledger(self.settings(url), self.settings(), self._local, self.diary)
+    def memory_group(self, limit_mb):
+        """A memory control group for workers that are started later, or None where this machine gives none."""
+        group = MemoryGroup.make(limit_mb)
+        if group is not None:
+            self._ends.callback(group.end)
+        return group
+
+    def ledger(self, **addresses):
+        """A client, at the servers themselves or by a proxy."""
+        ledger = Ledger(self.settings(**addresses), self.settings(), self._local, self.diary)
         self._ends.callback(ledger.close)
         return ledger
 
-    def start(self, workers=2, slots=2, url=None, **faults):
+    def start(self, workers=2, slots=2, **options):
         """Starts workers beside each other, and waits until they take tasks."""
-        new = self.launch(workers, slots, url, **faults)
+        new = self.launch(workers, slots, **options)
         for worker in new:
             worker.await_ready()
         return new
 
-    def launch(self, workers=2, slots=2, url=None, **faults):
+    def launch(self, workers=2, slots=2, store=None, broker=None, **faults):
         """Starts workers and does not wait for them."""
-        settings = self.settings(url)
+        settings = self.settings(store, broker)
         new = []
         for _ in range(workers):
             worker = Worker(next(self._names), slots, settings, self.diary, self.folder, **faults)

@@ -1,12 +1,13 @@
 """The ledger of a row: each submit, start, finish and collect, and what must be true of them at the end."""
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
-from aerq.config.queues import RUN_EXPERIMENTS
-from aerq.jobs import AerqSimulator
+from aerq.jobs import AerJobSet, AerqSimulator
+from aerq.tasks.publishing import publish_tasks
 from aerq.tasks.records.states import TaskState
 from aerq.tasks.records.store import Records
 
@@ -70,6 +71,7 @@ class Ledger:
         self._local = local
         self._diary = diary
         self._entries = []
+        self._collected = []
         self._waiting = ThreadPoolExecutor(8, thread_name_prefix="collect")
         self.tally = Tally()
 
@@ -79,38 +81,68 @@ class Ledger:
         for part in parts:
             self._local.ask(part)
             job = self._backend.run(part.circuits(), **part.run_options(), **part.options_of_ours())
-            self._entries.append(Entry(part, job, self._waiting.submit(job.result, DEADLINE)))
+            self._entries.append(Entry(part, job, self._waiting.submit(self._collect, job)))
             jobs.append(job)
         return jobs
+
+    def _collect(self, job):
+        """What each client does: it takes the tasks as they end, then the whole result."""
+        for _ in job.as_completed(DEADLINE) if isinstance(job, AerJobSet) else ():
+            self._collected.append(time.time())
+        result = job.result(DEADLINE)
+        self._collected.append(time.time())
+        return result
 
     def adopt(self, part, job):
         """Takes on a job that another client has submitted."""
         self._local.ask(part)
-        self._entries.append(Entry(part, job, self._waiting.submit(job.result, DEADLINE)))
+        self._entries.append(Entry(part, job, self._waiting.submit(self._collect, job)))
 
-    def submit_apart(self, circuits):
+    def submit_apart(self, circuits, **options):
         """Submits a job that is not to end as local Aer would end it, so `settle` does not look at it."""
-        return self._backend.run(circuits, shots=10, seed_simulator=1)
+        return self._backend.run(circuits, shots=10, seed_simulator=1, **options)
 
     def expect_again(self, killed, seconds):
-        """Waits until each of these runs was begun anew, by the time it was killed at."""
+        """Waits until each of these runs was begun anew, and looks how long that took from the time it was killed at.
+
+        Args:
+            killed: when each of them was killed, by the machine's monotonic clock.
+            seconds: the longest time that it may take.
+        """
         for run, at in killed.items():
-            again = until(f"{run} runs again", lambda run=run, at=at: self._diary.begun(run.place, at), seconds)
-            self.tally.back_seconds = max(self.tally.back_seconds, round(again - at, 2))
+            again = until(f"{run} runs again", lambda run=run, at=at: self._diary.begun(run.place, at))
+            self._note(again - at)
+            assert again - at <= seconds, f"{run} ran again after {again - at:.1f} s"
+
+    def expect_back(self, at, seconds):
+        """Waits until a worker has ended a task and a client has heard of one since the store is back.
+
+        Args:
+            at: when the store was back, in seconds since the epoch.
+            seconds: the longest time that it may take.
+        """
+        for who, times in (("a worker", self._ends), ("a client", lambda: list(self._collected))):
+            first = until(f"{who} is back", lambda times=times: min((t for t in times() if t > at), default=None))
+            self._note(first - at)
+            assert first - at <= seconds, f"{who} was back after {first - at:.1f} s"
+
+    def expect_end(self, job, seconds):
+        """Looks how long a job that has ended took from its submit, by the store's clock."""
+        count = self.records.counts([job.job_id()])[0]
+        assert count.finished - count.created <= seconds, count
+
+    def _ends(self):
+        """When each task has ended, by the store's clock, which is this machine's."""
+        return [task.finished for entry in self._entries for task in self.records.tasks(entry.job.job_id()).values()]
+
+    def _note(self, seconds):
+        self.tally.back_seconds = max(self.tally.back_seconds, round(seconds, 2))
 
     def publish_again(self, jobs, times):
         """Sends all messages of jobs so many times more."""
         executor = self._backend.celery_executor
-        with executor.app.producer_or_acquire() as producer:
-            for job in jobs:
-                for message in self.records.record(job.job_id()).messages * times:
-                    executor.app.send_task(
-                        RUN_EXPERIMENTS,
-                        kwargs=message.to_kwargs(),
-                        task_id=message.task_id,
-                        queue=executor.settings.queue,
-                        producer=producer,
-                    )
+        for job in jobs * times:
+            publish_tasks(executor.app, executor.settings, self.records.record(job.job_id()))
 
     @property
     def tasks(self):

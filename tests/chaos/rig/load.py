@@ -102,6 +102,14 @@ KINDS = {"tiny": tiny, "slow": slow, "noisy": noisy, "long": long, "held": tiny}
 NOISY = {"slow", "noisy", "long"}
 
 
+def wide(name):
+    """A statevector of 512 MiB."""
+    circuit = QuantumCircuit(25, name=name)
+    circuit.h(range(25))
+    circuit.measure_all()
+    return circuit
+
+
 def fated(fate):
     """A circuit that ends its process in a way that `watched.FATES` knows."""
     return tiny(f"{fate}-0", random.Random(fate))

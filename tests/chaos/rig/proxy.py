@@ -9,14 +9,14 @@ from aerq.config.local.valkey import HOST
 
 
 class Proxy:
-    """Forwards a port of its own to another port, by one thread.
+    """Forwards a port of its own to a server's, by one thread.
 
     Args:
-        target: the port behind it.
+        server: what is behind it.
     """
 
-    def __init__(self, target):
-        self._target = target
+    def __init__(self, server):
+        self._server = server
         self._listener = socket.create_server((HOST, 0))
         self.port = self._listener.getsockname()[1]
         self._wake, self._woken = socket.socketpair()
@@ -33,7 +33,7 @@ class Proxy:
 
     @property
     def url(self):
-        return f"redis://{HOST}:{self.port}/0"
+        return self._server.url_at(self.port)
 
     def cut(self):
         """Drops all connections, and new ones at once, until `restore`."""
@@ -92,7 +92,7 @@ class Proxy:
         try:
             if not self._open:
                 raise ConnectionRefusedError
-            server = socket.create_connection((HOST, self._target), timeout=5)
+            server = socket.create_connection((HOST, self._server.port), timeout=5)
         except OSError:
             client.close()
             return

@@ -27,17 +27,19 @@ class Store:
 
     Args:
         folder: for its data and its log.
+        name: of its files in there.
         fsync: `always`, `everysec` or `no`.
         maxmemory: bytes it may use, or 0.
     """
 
-    def __init__(self, folder, fsync="everysec", maxmemory=0):
+    def __init__(self, folder, name="store", fsync="everysec", maxmemory=0):
         self.port = steady_port()
-        self._folder = folder
+        self._log = folder / f"{name}.log"
         lines = {
             "bind": HOST,
             "port": self.port,
             "dir": folder,
+            "appendfilename": f"{name}.aof",
             "save": '""',
             "appendonly": "yes",
             "appendfsync": fsync,
@@ -49,12 +51,17 @@ class Store:
 
     @property
     def url(self):
-        return f"redis://{HOST}:{self.port}/0"
+        return self.url_at(self.port)
+
+    @staticmethod
+    def url_at(port):
+        """The address, by whatever leads to it."""
+        return f"redis://{HOST}:{port}/0"
 
     def start(self):
         """Starts it on what data there is, and waits until it answers."""
         command = [str(get_binary_path()), "-"]
-        self.child = Child(command, self._folder / "store.log", standard_input=self._configuration)
+        self.child = Child(command, self._log, standard_input=self._configuration)
         until("the store answers", self.answers)
 
     def answers(self):
@@ -66,6 +73,17 @@ class Store:
     def client(self):
         """A connection past every proxy."""
         return redis.Redis(host=HOST, port=self.port, socket_timeout=5.0)
+
+    def waiting(self, queue):
+        """How many messages wait in a queue."""
+        with self.client() as client:
+            return client.llen(queue)
+
+    def purge(self, queue):
+        """Throws away the messages that wait; returns how many."""
+        with self.client() as client:
+            count, _ = client.pipeline().llen(queue).delete(queue).execute()
+            return count
 
     def stop(self):
         """Ends it as an operator does."""

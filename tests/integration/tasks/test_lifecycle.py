@@ -87,6 +87,20 @@ def test_a_dead_worker_s_tasks_run_elsewhere_and_its_slots_are_gone(site):
     job.cancel()
 
 
+@pytest.mark.parametrize("lost", ["aerq:workers", "aerq:held:*"])
+def test_a_dead_worker_s_tasks_run_elsewhere_though_the_store_forgot_who_had_them(site, lost):
+    site.settings = site.settings.evolve(heartbeat_seconds=0.25)
+    first = site.start("first")
+    job = site.backend().run(site.endless(), shots=1)
+    site.await_running(job)
+    second = site.start("second")
+    first.kill()
+    client = job.executor().records.client
+    assert client.delete(*client.scan_iter(lost)) == 1
+    site.await_running(job, attempt=2, worker=second.name)
+    job.cancel()
+
+
 def test_messages_that_are_lost_are_sent_again(site):
     job = site.backend().run([site.bell(f"b{number}") for number in range(20)], shots=10, seed_simulator=1)
     client = job.executor().records.client

@@ -16,6 +16,12 @@ def told_to_stop(worker):
         return "Warm shutdown" in log.read()
 
 
+def waits_for_the_store(worker):
+    """Waits until the worker has nothing left to do but to tell the store."""
+    with open(worker.log) as log:
+        return "is handed back when the store answers" in log.read()
+
+
 def test_what_does_not_end_in_time_is_handed_back_without_an_attempt(site):
     first = site.start("first", drain_seconds=1)
     job = site.backend().run([site.endless(), site.bell("waits")], shots=1)
@@ -63,6 +69,21 @@ def test_a_second_signal_ends_the_wait(site, second_signal):
     with pytest.raises(subprocess.TimeoutExpired):
         first.process.wait(1)
     first.process.send_signal(second_signal)
+    first.process.wait(site.TIMEOUT)
+    second = site.start("second")
+    assert site.await_running(job, attempt=2, worker=second.name).attempts == 1
+    job.cancel()
+
+
+def test_what_runs_is_handed_back_though_the_store_is_away_for_a_moment(site):
+    first = site.start("first", drain_seconds=600)
+    job = site.backend().run(site.endless(), shots=1)
+    site.await_running(job)
+    with site.server_away():
+        first.process.terminate()
+        site.await_that(lambda: told_to_stop(first))
+        first.process.terminate()
+        site.await_that(lambda: waits_for_the_store(first))
     first.process.wait(site.TIMEOUT)
     second = site.start("second")
     assert site.await_running(job, attempt=2, worker=second.name).attempts == 1

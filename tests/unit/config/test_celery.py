@@ -14,9 +14,17 @@ def test_the_application_is_what_the_settings_say():
     app = create_app(SETTINGS)
     assert app.conf.broker_url == SETTINGS.broker_url
     assert app.conf.task_default_queue == "mine"
-    assert [queue.name for queue in app.conf.task_queues] == ["mine"]
+    assert [queue.name for queue in app.conf.task_queues] == ["mine", "mine.long"]
     assert app.conf.accept_content == ["json"]
     assert app.conf.result_backend == "aerq.tasks.backend:RecordBackend"
+
+
+def test_each_queue_has_a_routing_key_of_its_own():
+    queues = create_app(SETTINGS).amqp.queues
+    assert {name: (queue.exchange.name, queue.routing_key) for name, queue in queues.items()} == {
+        "mine": ("mine", "mine"),
+        "mine.long": ("mine", "mine.long"),
+    }
 
 
 @pytest.mark.parametrize("name", ["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "CELERY_BROKER_WRITE_URL"])
@@ -50,9 +58,9 @@ class TestRabbitMQ:
     SETTINGS = Settings(broker_url="amqp://guest:guest@localhost//", store_url="redis://localhost/0")
 
     def test_has_a_quorum_queue_that_waits_for_long_experiments(self):
-        (queue,) = configuration(self.SETTINGS)["task_queues"]
-        assert queue.queue_arguments["x-queue-type"] == "quorum"
-        assert queue.queue_arguments["x-consumer-timeout"] > 7 * 24 * 3600 * 1000
+        for queue in configuration(self.SETTINGS)["task_queues"]:
+            assert queue.queue_arguments["x-queue-type"] == "quorum"
+            assert queue.queue_arguments["x-consumer-timeout"] > 7 * 24 * 3600 * 1000
 
     def test_is_not_told_what_redis_is_told(self):
         assert configuration(self.SETTINGS)["broker_transport_options"] == {}

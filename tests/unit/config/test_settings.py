@@ -38,6 +38,8 @@ def test_defaults_are_the_documented_ones():
         "heartbeat_seconds": 5.0,
         "drain_seconds": 20.0,
         "visibility_timeout_seconds": 86400,
+        "message_seconds": 0.1,
+        "long_task_seconds": None,
         "flower_port": 5555,
         "log_level": "INFO",
     }
@@ -199,3 +201,29 @@ def test_pickle_for_child_processes_of_users():
 def test_importing_settings_imports_no_celery():
     code = "import sys, aerq.config.settings; sys.exit(bool({'celery', 'redis'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds", "queue"),
+    [
+        ({}, 0.0, "aerq"),
+        ({}, 60.0, "aerq"),
+        ({}, 60.1, "aerq.long"),
+        ({"broker_url": "redis://host"}, 1e300, "aerq.long"),
+        ({"long_task_seconds": 5, "queue": "mine"}, 5.1, "mine.long"),
+        ({"long_task_seconds": 0}, 1e300, "aerq"),
+        ({"broker_url": "amqp://host", "store_url": "redis://host"}, 1e300, "aerq"),
+        ({"broker_url": "amqp://host", "store_url": "redis://host", "long_task_seconds": 60}, 61.0, "aerq.long"),
+    ],
+)
+def test_long_tasks_have_a_queue_of_their_own(settings, seconds, queue):
+    found = Settings(**settings)
+    assert found.queue_of(seconds) == queue
+    assert queue in found.queues_in_use
+    # Workers read both whatever they are told: a client may be told otherwise.
+    assert found.queues == (found.queue, f"{found.queue}.long")
+
+
+def test_a_queue_with_the_name_of_another_one_s_long_tasks_is_refused():
+    with pytest.raises(SettingsError, match=r"must not end in '\.long'"):
+        Settings(queue="aerq.long")

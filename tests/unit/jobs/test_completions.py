@@ -8,12 +8,13 @@ from aerq.config.errors import UnavailableError
 from aerq.jobs.completions import CompletionLog
 from aerq.jobs.deadline import Deadline
 from aerq.jobs.errors import NoSuchJobError
+from aerq.tasks.records.job import JobCounts
 from aerq.tasks.records.states import TaskState
 from aerq.tasks.records.store import Completion
 
 
 def done(index):
-    return Completion(index, TaskState.DONE, 1, 1)
+    return Completion(index, TaskState.DONE, "1:1", 1)
 
 
 class Stream:
@@ -36,6 +37,7 @@ class Stream:
     def completions(self, job_id, cursor, timeout):
         with self.changed:
             self.reads += 1
+            self.changed.notify_all()
             if self.failures:
                 self.failures -= 1
                 raise UnavailableError("away")
@@ -48,7 +50,7 @@ class Stream:
             return str(len(self.entries)), self.entries[start:]
 
     def counts(self, job_ids):
-        return [object() if self.exists else None for _ in job_ids]
+        return [JobCounts(9, 0, 0, 0, 0, 0, 0.0, None, None) if self.exists else None for _ in job_ids]
 
 
 def test_what_has_ended_before_is_seen_without_waiting():
@@ -61,7 +63,7 @@ def test_what_has_ended_before_is_seen_without_waiting():
 
 def test_the_first_end_of_a_task_stands():
     stream = Stream()
-    stream.put(Completion(0, TaskState.CANCELLED, 1, 0), done(0))
+    stream.put(Completion(0, TaskState.CANCELLED, "", 0), done(0))
     log = CompletionLog(stream, "j")
     log.wait(lambda ended: bool(ended), Deadline.after(0))
     assert log.get(0).state is TaskState.CANCELLED
@@ -159,3 +161,18 @@ def test_completions_that_come_fast_are_read_several_at_a_time(monkeypatch):
     reader.join(60)
     assert len(log.since(0)) == 100
     assert stream.reads < 50
+
+
+def test_the_last_of_a_few_that_end_together_is_not_waited_for_longer(monkeypatch):
+    monkeypatch.setattr("aerq.jobs.completions._GATHER_SECONDS", 60.0)
+    stream = Stream()
+    log = CompletionLog(stream, "j")
+    reader = threading.Thread(target=log.wait, args=(lambda ended: len(ended) == 3, Deadline.after(60)))
+    reader.start()
+    for index in range(2):
+        stream.put(done(index))
+        with stream.changed:
+            assert stream.changed.wait_for(lambda known=index: stream.reads > known + 1, 5)
+    stream.put(done(2))
+    reader.join(5)
+    assert not reader.is_alive()

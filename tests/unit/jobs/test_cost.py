@@ -1,10 +1,13 @@
+from itertools import accumulate
+
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import quantum_volume
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
-from aerq.jobs.cost import LEAST_TASK_SECONDS, even_groups, experiment_seconds, task_seconds
+from aerq.jobs.cost import LEAST_TASK_SECONDS, bundle_sizes, even_groups, experiment_seconds, task_seconds
 from aerq.jobs.options import RunOptions
+from aerq.tasks.bundles import MOST_TASKS
 
 
 def options(**changes) -> RunOptions:
@@ -87,3 +90,26 @@ class TestGroups:
     )
     def test_come_close_to_the_target(self, seconds, sizes):
         assert even_groups(seconds, 2.0) == sizes
+
+
+class TestMessages:
+    def test_short_tasks_share_a_message_up_to_a_time(self):
+        assert set(bundle_sizes([0.001] * 1000, 2, 0.025)) == {25}
+        assert max(bundle_sizes([1e-6] * 100_000, 2, 0.025)) == MOST_TASKS
+
+    def test_what_lasts_or_cannot_be_told_has_a_message_of_its_own(self):
+        assert bundle_sizes([1.0] * 10, 2, 0.025) == []
+        assert bundle_sizes([0.0] * 10, 2, 0.025) == []
+        assert bundle_sizes([0.001] * 1000, 2, 0) == []
+        sizes = bundle_sizes([0.001] * 100 + [0.0, 5.0] + [0.001] * 100, 2, 0.025)
+        assert {100, 101, 102} <= set(accumulate(sizes, initial=0))
+        assert sum(sizes) == 202
+
+    def test_few_short_tasks_are_spread_over_all_slots(self):
+        assert len(bundle_sizes([0.001] * 64, 2, 0.025)) >= 8
+
+
+def test_what_was_measured_corrects_the_estimate():
+    plain = experiment_seconds(volume(3), options())
+    assert experiment_seconds(volume(3), options(), {"statevector": 2.0}) == 2 * plain
+    assert experiment_seconds(volume(3), options(), {"stabilizer": 2.0}) == plain

@@ -86,7 +86,7 @@ class OneRecord:
         self._answer()
         if self.gone or not self.state.final or cursor != "0":
             return cursor, []
-        return "1", [Completion(0, self.state, 1, int(self.state.has_result))]
+        return "1", [Completion(0, self.state, "1:1", int(self.state.has_result))]
 
     def cancel(self, job_id, indexes=()):
         self._answer()

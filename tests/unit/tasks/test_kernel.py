@@ -1,7 +1,11 @@
 """What a kernel is told: the user's options within the limits of the worker."""
 
+import math
+
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit_aer import AerSimulator
 from qiskit_aer.backends import aer_compiler
 
 from aerq.tasks import kernel
@@ -58,3 +62,42 @@ def test_the_limits_hold_where_nothing_was_asked_for(seen):
 def test_without_limits_aer_has_what_was_asked_for(seen):
     AerKernel().run(qobj(mps_omp_threads=3, max_parallel_threads=1))
     assert (seen[0].mps_omp_threads, seen[0].max_parallel_threads) == (3, 1)
+
+
+def test_tasks_that_share_options_share_what_aer_is_told_and_keep_their_own_seed_shots_and_width(seen):
+    kernel, options = AerKernel(LIMITS), {"memory": True}
+    for qubits, shots, seed in ((2, 40, 3), (4, 50, 11), (1, 30, 3), (3, 40, 3)):
+        circuit = QuantumCircuit(qubits, qubits)
+        circuit.h(range(qubits))
+        circuit.measure(range(qubits), range(qubits))
+        wide = QobjConfig(shots, seed, options, memory_slots=5)
+        output = kernel.run(Qobj("job", QobjHeader(), wide, (QobjExperiment(circuit),)))
+        local = AerSimulator().run(circuit, shots=shots, seed_simulator=seed, memory=True).result()
+        assert output["results"][0]["data"]["memory"] == local.results[0].data.memory
+        assert output["results"][0]["metadata"]["num_clbits"] == 5
+        assert output["results"][0]["metadata"]["num_qubits"] == qubits
+    assert len(seen) == 1
+
+
+def test_bindings_of_one_task_are_not_those_of_the_next(seen):
+    kernel, options = AerKernel(LIMITS), {}
+    angle = Parameter("angle")
+    turned = QuantumCircuit(1, 1)
+    turned.rx(angle, 0)
+    turned.measure(0, 0)
+    experiments = [QobjExperiment(turned, {angle: [math.pi, 0.0]}), QobjExperiment(turned.assign_parameters([0.0]))]
+    counts = [
+        [result["data"]["counts"] for result in kernel.run(Qobj("job", QobjHeader(), config, (each,)))["results"]]
+        for config in [QobjConfig(10, 3, options)]
+        for each in (experiments[1], experiments[0], experiments[1])
+    ]
+    assert counts == [[{"0x0": 10}], [{"0x1": 10}, {"0x0": 10}], [{"0x0": 10}]]
+    assert len(seen) == 2
+
+
+def test_a_kernel_keeps_what_aer_is_told_for_a_few_options_only(seen):
+    kernel = AerKernel(LIMITS)
+    for _ in range(3 * 16):
+        kernel.run(qobj())
+    assert len(seen) == 3 * 16
+    assert len(kernel._configs) == 16

@@ -20,8 +20,8 @@ def test_a_message_survives_its_trip():
     ("change", "said"),
     [
         (
-            {"version": 2, "aerq": "9.0"},
-            r"aerq 9\.0 in messages of version 2, and this worker's aerq [\d.]+ reads version 1",
+            {"version": 3, "aerq": "9.0"},
+            r"aerq 9\.0 in messages of version 3, and this worker's aerq [\d.]+ reads version 2",
         ),
         ({"version": None}, "messages of version unknown"),
         ({"aer": "0.17.4"}, r"qiskit-aer 0\.17\.4, and this worker has 0\.18"),

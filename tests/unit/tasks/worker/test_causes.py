@@ -18,13 +18,13 @@ from aerq.tasks.worker.causes import cause_of_loss
 )
 def test_a_cause_is_the_end_of_a_sentence(text, said):
     error = WorkerLostError(f"Worker exited prematurely: {text} Job: 5.")
-    assert cause_of_loss(error, {}, 1000) == f"the process of its slot {said}"
+    assert cause_of_loss(error, 0, 1000) == f"the process of its slot {said}"
 
 
 def test_the_estimate_is_named_where_there_is_one():
     error = WorkerLostError("Worker exited prematurely: signal 9 (SIGKILL) Job: 5.")
-    assert cause_of_loss(error, {"memory_mb": 512}, 1000).endswith("; the estimate of its memory is 512 MiB")
-    assert "estimate" not in cause_of_loss(error, {"memory_mb": 0}, 1000)
+    assert cause_of_loss(error, 512, 1000).endswith("; the estimate of its memory is 512 MiB")
+    assert "estimate" not in cause_of_loss(error, 0, 1000)
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_the_estimate_is_named_where_there_is_one():
 )
 def test_memory_is_blamed_only_where_the_task_needs_a_real_share_of_it(estimate, slot, said):
     error = WorkerLostError("Worker exited prematurely: signal 9 (SIGKILL) Job: 5.")
-    assert said in cause_of_loss(error, {"memory_mb": estimate}, slot)
+    assert said in cause_of_loss(error, estimate, slot)

@@ -1,0 +1,144 @@
+"""What has gone astray in one worker: slots that run what is not theirs, and tasks that no slot of it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..records.bulk import read_tasks
+from ..records.states import TaskRecord, TaskState
+from ..records.store import Records
+from .active import active_requests, reserved_tasks, slot_pids, task_ids_of
+
+logger = logging.getLogger(__name__)
+
+#: A slot that is to start a task, or to drop it because others run it, has done so after so many heartbeats.
+_FOREIGN_HEARTBEATS = 3
+#: For so long a process that was killed is known by its number; later that may be another's.
+_REMEMBERED_SECONDS = 60.0
+
+
+class Strays:
+    """Compares what the store says that a worker holds with what its slots run, once in a heartbeat.
+
+    Args:
+        records: the job records.
+        instance: the instance of the worker.
+        pool: the pool of its slots.
+        give_back: takes a task from this worker in the store: its id, the process that had it or None, why, and
+            whether the attempt counts.
+    """
+
+    def __init__(
+        self, records: Records, instance: str, pool: Any, give_back: Callable[[str, int | None, str, bool], object]
+    ) -> None:
+        self._records = records
+        self._instance = instance
+        self._pool = pool
+        self._give_back = give_back
+        self._held_before: dict[int, tuple[Any, frozenset[str]]] = {}
+        self._foreign_before: dict[int, tuple[Any, int]] = {}
+        self._orphans: frozenset[str] = frozenset()
+        self._cancelled_before: dict[int, Any] = {}
+        self._killed: dict[int, float] = {}
+
+    def stop_what_is_not_ours(self, held: frozenset[str]) -> bool:
+        """Kills the slots whose task was cancelled, or given to others while this worker was out of touch.
+
+        Args:
+            held: the ids of the tasks that the store says this worker runs.
+
+        Returns:
+            Whether to look again in a moment.
+        """
+        active = {id(request): (request, task_ids_of(request)) for request in active_requests()}
+        # Of several tasks in one message another slot may run some: only the process tells what this one runs.
+        asked = {key: ids for key, (_, ids) in active.items() if len(ids) > 1 or held.isdisjoint(ids)}
+        tasks = read_tasks(self._records, [task_id for ids in asked.values() for task_id in ids])
+        strange = {
+            key: ids
+            for key, ids in asked.items()
+            if not any(self._runs(active[key][0], tasks[task_id]) for task_id in ids if task_id in tasks)
+        }
+        foreign, cancelled = {}, {}
+        for key, ids in strange.items():
+            request = active[key][0]
+            found = {task_id: tasks[task_id] for task_id in ids if task_id in tasks}
+            taken = [task for task in found.values() if self._is_taken(task)]
+            kills = False
+            if any(self._is_cancelled(task, len(ids)) for task in found.values()):
+                # Between two tasks a slot is innocent for a moment.
+                kills = len(ids) == 1 or self._cancelled_before.get(key) is request
+                cancelled[key] = request
+            if taken:
+                same, beats = self._foreign_before.get(key, (None, 0))
+                foreign[key] = request, beats + 1 if same is request else 1
+                # What was never seen to be held here is about to start, or to be dropped, unless that takes too long.
+                kills = kills or foreign[key][1] >= _FOREIGN_HEARTBEATS or self._held_and_taken(key, request, found)
+            if kills:
+                logger.warning(
+                    "killing the slot of task %s, which is not this worker's", request.id, extra={"action": "kill"}
+                )
+                if request.worker_pid in slot_pids(self._pool):
+                    self._killed[request.worker_pid] = time.monotonic()
+                    kill(request.worker_pid)
+        self._held_before = {
+            key: (request, held.intersection(ids)) for key, (request, ids) in active.items() if not held.isdisjoint(ids)
+        }
+        self._foreign_before = foreign
+        self._cancelled_before = cancelled
+        return bool(cancelled)
+
+    def was_killed(self, pid: int | None) -> bool:
+        """Whether a slot was killed for what it ran: whatever else was begun in it is not charged for that."""
+        now = time.monotonic()
+        self._killed = {one: at for one, at in self._killed.items() if now - at < _REMEMBERED_SECONDS}
+        return pid in self._killed
+
+    def _runs(self, request: Any, task: TaskRecord) -> bool:
+        """Whether the slot of a message runs this task."""
+        right = task.state is TaskState.RUNNING and task.instance == self._instance
+        return right and task.pid == request.worker_pid
+
+    def _is_taken(self, task: TaskRecord) -> bool:
+        return task.state is TaskState.QUEUED or (task.state is TaskState.RUNNING and task.instance != self._instance)
+
+    def _is_cancelled(self, task: TaskRecord, tasks: int) -> bool:
+        """Whether a slot runs this though it is cancelled. Of several tasks in a message, only if it had begun here."""
+        return task.state is TaskState.CANCELLED and (tasks == 1 or task.instance == self._instance)
+
+    def _held_and_taken(self, key: int, request: Any, found: Mapping[str, TaskRecord]) -> bool:
+        """Whether what a slot was seen to run is with others now."""
+        same, held = self._held_before.get(key, (None, frozenset()))
+        return same is request and any(task_id in found and self._is_taken(found[task_id]) for task_id in held)
+
+    def give_back_orphans(self, held: frozenset[str], settled: bool) -> None:
+        """Takes from this worker what the store thinks it runs and it does not, if that is no matter of order.
+
+        Args:
+            held: the ids of the tasks that the store says this worker runs.
+            settled: whether it has been connected to the broker for long enough to have heard from all its slots.
+        """
+        pids = slot_pids(self._pool)
+        if not pids:
+            return
+        here = {task_id for request in active_requests() for task_id in task_ids_of(request)} | reserved_tasks()
+        orphans = held - here
+        for task_id, task in read_tasks(self._records, orphans & self._orphans).items():
+            if task.pid not in pids:
+                charge = not self.was_killed(task.pid)
+                self._give_back(task_id, task.pid, "the process of its slot ended", charge)
+            elif settled:
+                self._give_back(task_id, task.pid, "its slot gave it up", False)
+        self._orphans = orphans
+
+
+def kill(pid: int) -> None:
+    """Ends a slot. SIGKILL, because a kernel answers to nothing else; the parent sees the slot's end and acts on it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,31 @@
+"""What tests of several folders share: the rig of the chaos tests, and a RabbitMQ server of their own."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+# The rig is a package beside the chaos tests; workers and a process for local Aer import it too.
+sys.path.insert(0, str(Path(__file__).parent / "chaos"))
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory):
+    """A RabbitMQ server; whoever stops it starts it again, and deletes the queues that it made."""
+    from rig.rabbitmq import RabbitMQ
+
+    server = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    running = getattr(item, "funcargs", {}).get("cluster")
+    if report.failed and hasattr(running, "logs"):
+        report.sections.append(("logs of the cluster", running.logs()))
+    return report
