@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import redis
-
 from ...config.store import store_errors
 from ..wire.errors import DecodingError
 from . import keys
@@ -135,7 +133,10 @@ class Runs(Scripts):
         reason: str = "",
         parts: Sequence[bytes | memoryview] = (),
     ) -> tuple[bool, Verdict]:
-        """Ends a task and asks to run another one of the same job, in one round trip; see `finish` and `start`.
+        """Ends a task and asks to run another one of the same job; see `finish` and `start`.
+
+        With a short result both happen or neither: at no moment does one slot hold two tasks, which its death
+        would charge both.
 
         Args:
             job_id: the job.
@@ -151,20 +152,10 @@ class Runs(Scripts):
         if parts and not inline:
             taken = self.finish(job_id, index, run, state, seconds=seconds, reason=reason, parts=parts)
             return taken, self.start(job_id, *then)
-        own = [keys.job(job_id), keys.tasks(job_id), keys.completions(job_id)]
-        ending = [index, run, state.value, repr(seconds), reason, len(parts), bytes(inline)]
-        calls = (
-            ("finish", [*own, keys.result(job_id, index, run)], ending),
-            ("start", [*own, keys.WORKERS], [*then, self._settings.max_attempts]),
-        )
-        with store_errors(self._settings):
-            pipe = self._client.pipeline(transaction=False)
-            for script, its_keys, arguments in calls:
-                pipe.evalsha(self._scripts[script].sha, len(its_keys), *its_keys, *arguments)
-            try:
-                found, (answer, attempt) = pipe.execute()
-            except redis.exceptions.NoScriptError:  # a store that has just started: each call brings its script
-                found, (answer, attempt) = [self.call(*call) for call in calls]
+        arguments = [index, run, state.value, repr(seconds), reason, len(parts), bytes(inline)]
+        arguments += [*then, self._settings.max_attempts]
+        more_keys = (keys.result(job_id, index, run), keys.WORKERS)
+        found, answer, attempt = self._call("turn", job_id, arguments, *more_keys)
         return bool(found), Verdict(answer.decode(), int(attempt))
 
     def fail(self, job_id: str, index: int, reason: str, *, cancelled: bool = False, instance: str = "") -> bool:

@@ -12,7 +12,9 @@ from ...config.settings import Settings
 from ...config.store import connect_store, store_errors
 from . import keys
 
-_SCRIPTS = ("create", "start", "release", "finish", "fail", "cancel", "beat", "leave", "open")
+_SCRIPTS = ("create", "start", "release", "finish", "turn", "fail", "cancel", "beat", "leave", "open")
+#: Scripts that other scripts call as functions of their keys and arguments.
+_PARTS = {"turn": ("finish", "start")}
 #: Those that a full store runs all the same: they write little, and they are how it gets
 #: room again, or how workers stay alive.
 _RUN_WHEN_FULL = frozenset({"cancel", "release", "beat", "leave"})
@@ -33,12 +35,13 @@ class Scripts:
         self._settings = settings
         self._client = connect_store(settings)
         folder = resources.files(__package__) / "lua"
-        common = (folder / "common.lua").read_text()
+        text = {name: (folder / f"{name}.lua").read_text() for name in ("common", *_SCRIPTS)}
         self._scripts = {
             name: self._client.register_script(
                 ("#!lua flags=allow-oom\n" if name in _RUN_WHEN_FULL else "")
-                + common
-                + (folder / f"{name}.lua").read_text()
+                + text["common"]
+                + "".join(f"local function {part}(KEYS, ARGV)\n{text[part]}end\n" for part in _PARTS.get(name, ()))
+                + text[name]
             )
             for name in _SCRIPTS
         }

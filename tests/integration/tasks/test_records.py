@@ -1,6 +1,7 @@
 """The job records in a real store: each change is whole, and the first end of a task stands."""
 
 import contextlib
+import itertools
 import threading
 from dataclasses import replace
 
@@ -457,6 +458,20 @@ def test_a_task_ends_and_the_next_one_starts_in_one_go(records, parts, forgets):
     # whoever lost the answer asks again
     again = records.finish_and_start("j", 0, "7:a", TaskState.DONE, (1, "w#1", "7:b"), parts=parts)
     assert again == (True, Verdict("run", 1))
+
+
+def test_a_slot_never_holds_two_tasks_not_even_in_a_store_that_has_just_started(records):
+    """A death between the two would charge an attempt to both."""
+    records.create(job(), {})
+    records.client.script_flush()
+    records.start("j", 0, "w#1", "7:a")  # the only script that the store knows
+    with records.client.monitor() as monitor:
+        records.finish_and_start("j", 0, "7:a", TaskState.DONE, (1, "w#1", "7:b"), parts=[b"small"])
+        records.client.echo("over")
+        calls = [
+            call["command"] for call in itertools.takewhile(lambda c: "over" not in c["command"], monitor.listen())
+        ]
+    assert [call.split()[-1] for call in calls if "HINCRBY aerq:job:j running" in call] == ["-1", "1"]
 
 
 def test_a_task_that_was_taken_away_does_not_end_and_the_next_one_starts(records):
