@@ -12,19 +12,21 @@ import contextlib
 import datetime
 import gc
 import json
+import multiprocessing
 import os
 import platform
-import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import contestants
 import numpy as np
 import plot
+import psutil
 import workloads
 from contestants import Contestant
 from processes import cluster_processes, peak_mb
@@ -32,7 +34,7 @@ from rich.console import Console
 from rich.table import Table
 from workloads import SEED, Workload
 
-from aerq.config import LocalCluster
+from aerq.config import LocalCluster, Settings
 from aerq.jobs import AerqSimulator
 
 LOCAL = "local, 1 thread"
@@ -111,16 +113,26 @@ def submits(backend: AerqSimulator, count: int, repeat: int) -> dict[str, Any]:
     return {"experiments": count, "seconds": found}
 
 
-def sizes(backend: AerqSimulator, most: int) -> list[dict[str, Any]]:
-    """Cost against the number of experiments, with the client's memory; each size once, the small ones thrice."""
+def sizes(settings: Settings, starter: int, most: int) -> list[dict[str, Any]]:
+    """Cost against the number of experiments, with the memory of all; each size once, the small ones thrice.
+
+    Args:
+        settings: the cluster's.
+        starter: the process that started it.
+        most: the largest number of experiments.
+    """
+    backend = AerqSimulator(settings=settings)
     rows = []
+    first = 0
     for count in (10, 100, 1000, 10_000, 100_000):
         if count > most:
             break
-        work = workloads.tiny(count)
         for size in (1, "auto"):
             seconds, returned = [], []
             for _ in range(3 if count <= 1000 else 1):
+                # Circuits that no slot has seen, or a small job would be cheaper than a large one for that alone.
+                first += count
+                work = workloads.tiny(count, first)
                 took, job = seconds_of(backend.run, work.circuits, max_job_size=size, **work.options)
                 rest, result = seconds_of(job.result)
                 seconds.append(took + rest)
@@ -134,8 +146,8 @@ def sizes(backend: AerqSimulator, most: int) -> list[dict[str, Any]]:
                     "max_job_size": size,
                     "seconds": statistics.median(seconds),
                     "run_returns_seconds": statistics.median(returned),
-                    "client_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                    "peak_mb": {name: peak_mb(found) for name, found in cluster_processes().items()},
+                    "client_peak_mb": peak_mb([psutil.Process()]),
+                    "peak_mb": {name: peak_mb(found) for name, found in cluster_processes(starter).items()},
                 }
             )
     return rows
@@ -196,7 +208,10 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         report["round_trip_seconds"] = round_trips(backend, 30 if quick else 200)
         report["statevector"] = statevector_out(backend, 18 if quick else 22, repeat)
         report["submit"] = submits(backend, count, repeat)
-        report["sizes"] = sizes(backend, 1000 if quick else given.most)
+        # A client of its own: this process holds the memory of all contestants.
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as client:
+            most = 1000 if quick else given.most
+            report["sizes"] = client.submit(sizes, cluster.settings, os.getpid(), most).result()
     report["ratios"] = ratios(report)
     return report
 
@@ -211,7 +226,8 @@ def ratios(report: dict[str, Any]) -> dict[str, float]:
         "tiny, auto: local 1 thread / aerq": tiny[LOCAL] / tiny[auto],
         "tiny, 1 per task: plain Celery / aerq": tiny["plain Celery"] / tiny[each],
         "tiny, 1 per task: plain Celery doing nothing / aerq": tiny["plain Celery, nothing"] / tiny[each],
-        "medium: local 1 thread / aerq": medium[LOCAL] / medium[each],
+        "medium, 1 per task: local 1 thread / aerq": medium[LOCAL] / medium[each],
+        "medium, auto: local 1 thread / aerq": medium[LOCAL] / medium[auto],
         "split: local 1 thread / aerq": split[LOCAL] / split["aerq, shots split"],
         "sweep, auto: local 1 thread / aerq": sweep[LOCAL] / sweep[auto],
         "run() returns, seconds": report["submit"]["seconds"]["1"],

@@ -1,14 +1,18 @@
-"""The processes of an embedded cluster, seen from the process that started it."""
+"""The processes of an embedded cluster, seen from outside of them."""
 
 from __future__ import annotations
 
 import psutil
 
 
-def cluster_processes() -> dict[str, list[psutil.Process]]:
-    """The cluster's processes by what they are: store, worker (its parent), slot."""
+def cluster_processes(starter: int | None = None) -> dict[str, list[psutil.Process]]:
+    """The cluster's processes by what they are: store, worker (its parent), slot.
+
+    Args:
+        starter: the process that started the cluster; this one if None.
+    """
     found: dict[str, list[psutil.Process]] = {"store": [], "worker": [], "slot": []}
-    for process in psutil.Process().children(recursive=True):
+    for process in psutil.Process(starter).children(recursive=True):
         words = " ".join(process.cmdline())
         if "valkey" in words:
             found["store"].append(process)

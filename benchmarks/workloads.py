@@ -46,20 +46,20 @@ class Workload:
         return [(circuit, {**self.options, "seed_simulator": seed + 2113 * i}) for i, circuit in enumerate(bound)]
 
 
-def circuits(count: int, qubits: int) -> list[QuantumCircuit]:
-    """Measured quantum-volume circuits."""
+def circuits(count: int, qubits: int, first: int = 0) -> list[QuantumCircuit]:
+    """Measured quantum-volume circuits, drawn with the seeds from `first` on."""
     found = []
-    for seed in range(min(count, _DIFFERENT)):
+    for seed in range(first, first + min(count, _DIFFERENT)):
         circuit = quantum_volume(qubits, qubits, seed=seed)
         circuit.measure_all()
         found.append(circuit)
-    first = transpile(found, AerSimulator(), num_processes=1)
-    return [first[number % _DIFFERENT] for number in range(count)]
+    ready = transpile(found, AerSimulator(), num_processes=1)
+    return [ready[number % _DIFFERENT] for number in range(count)]
 
 
-def tiny(count: int) -> Workload:
+def tiny(count: int, first: int = 0) -> Workload:
     """Circuits that run for about a millisecond."""
-    return Workload(f"tiny: {count} x 5 qubits", circuits(count, 5), {"shots": 1024, "seed_simulator": SEED})
+    return Workload(f"tiny: {count} x 5 qubits", circuits(count, 5, first), {"shots": 1024, "seed_simulator": SEED})
 
 
 def medium(count: int) -> Workload:

@@ -22,8 +22,12 @@ from .options import RunOptions
 LEAST_TASK_SECONDS = 0.025
 #: What a task costs the one server that is broker and store.
 _SERVER_SECONDS = 0.5e-3
-#: Tasks per slot: enough that a slot which got the long ones does not keep the others waiting.
+#: A message shorter than this costs more to hand out than the end of a job gains by it.
+_LEAST_MESSAGE_SECONDS = 0.01
+#: Tasks per slot, and at least so many more for each while work is left: a slot that got the long ones does not keep
+#: the others waiting.
 TASKS_PER_SLOT = 4
+_TASKS_LEFT_PER_SLOT = 2
 #: Slots assumed while nobody knows.
 UNKNOWN_SLOTS = 8
 
@@ -79,14 +83,23 @@ def experiment_seconds(circuit: QuantumCircuit, options: RunOptions, speeds: Map
     return seconds * speeds.get(method, 1.0)
 
 
-def task_seconds(total: float, slots: int | None) -> float:
-    """How long a task should be for a job of this length.
+def task_sizes(seconds: Sequence[float], slots: int | None) -> list[int]:
+    """How many consecutive experiments to put into each task, so that all slots are busy to the end.
+
+    The tasks are of about equal length; the last ones get shorter and shorter, as in guided self-scheduling
+    (Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987).
 
     Args:
-        total: estimated seconds of the whole job.
+        seconds: estimated time of each experiment.
         slots: slots of the cluster, or None if unknown.
+
+    Returns:
+        The number of experiments in each task.
     """
-    return max(_share(total, slots or UNKNOWN_SLOTS), LEAST_TASK_SECONDS)
+    slots = slots or UNKNOWN_SLOTS
+    total = sum(seconds)
+    longest = max(_share(total, slots), LEAST_TASK_SECONDS)
+    return _groups(seconds, slots, longest, max(_served(total, slots), LEAST_TASK_SECONDS))
 
 
 def bundle_sizes(seconds: Sequence[float], slots: int | None, longest: float) -> list[int]:
@@ -100,39 +113,53 @@ def bundle_sizes(seconds: Sequence[float], slots: int | None, longest: float) ->
     Returns:
         The number of tasks in each message; empty if each has its own.
     """
-    target = min(longest, _share(sum(seconds), slots or UNKNOWN_SLOTS))
+    slots = slots or UNKNOWN_SLOTS
+    target = min(longest, _share(sum(seconds), slots))
+    least = max(_served(sum(seconds), slots), _LEAST_MESSAGE_SECONDS)
     sizes: list[int] = []
     for is_known, run in groupby(seconds, key=lambda value: value > 0):
         known = list(run)
-        sizes += even_groups(known, target, MOST_TASKS) if is_known else [1] * len(known)
+        sizes += _groups(known, slots, target, least, MOST_TASKS) if is_known else [1] * len(known)
     return sizes if len(sizes) < len(seconds) else []
 
 
 def _share(total: float, slots: int) -> float:
     """The time after which a slot should come back for more of a job that takes a total time."""
-    # The slots of a large cluster wait for its server if their tasks are shorter than this for each slot. A job that
-    # is too small for all slots is through soonest where the server's time for its tasks is that of one task.
-    served = min(slots * _SERVER_SECONDS, math.sqrt(total * _SERVER_SECONDS))
-    return max(total / (TASKS_PER_SLOT * slots), served)
+    return max(total / (TASKS_PER_SLOT * slots), _served(total, slots))
 
 
-def even_groups(seconds: Sequence[float], target: float, most: float = math.inf) -> list[int]:
-    """Cuts a row of experiments into consecutive groups that each take about a target time.
+def _served(total: float, slots: int) -> float:
+    """The time after which a slot may come back for more, so that it need not wait for the server.
+
+    The slots of a large cluster wait for its server if their tasks are shorter than this for each slot. A job that is
+    too small for all slots is through soonest where the server's time for its tasks is that of one task.
+    """
+    return min(slots * _SERVER_SECONDS, math.sqrt(total * _SERVER_SECONDS))
+
+
+def _groups(seconds: Sequence[float], slots: int, longest: float, least: float, most: float = math.inf) -> list[int]:
+    """Cuts a row into consecutive groups of about equal length, the last ones shorter.
 
     Args:
-        seconds: estimated time of each experiment.
-        target: the time of a group.
+        seconds: estimated time of each element.
+        slots: who takes the groups.
+        longest: the time of a group.
+        least: a group at the end is not made shorter than this.
         most: how many may be in a group.
 
     Returns:
         The sizes of the groups, none of them 0.
     """
     sizes: list[int] = []
-    size, filled = 0, 0.0
+    size, filled, left = 0, 0.0, sum(seconds)
+    target = longest
+    least = least if slots > 1 else longest  # there is nobody else to wait for
     for value in seconds:
         # A group ends where it comes closest to its target.
         if size and (filled + value / 2 > target or size >= most):
             sizes.append(size)
+            left -= filled
+            target = min(longest, max(least, left / (_TASKS_LEFT_PER_SLOT * slots)))
             size, filled = 0, 0.0
         size += 1
         filled += value

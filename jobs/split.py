@@ -18,7 +18,7 @@ from qiskit.circuit import ParameterExpression, QuantumCircuit
 from ..tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 from .batches import Batches
 from .binds import Binds, plain_binds
-from .cost import UNTOLD_METHODS, even_groups, experiment_seconds, task_seconds
+from .cost import UNTOLD_METHODS, experiment_seconds, task_sizes
 from .memory import MemoryPlanner
 from .noise import job_noise_model
 from .options import RunOptions
@@ -170,7 +170,7 @@ class _Job:
         elif size == "auto":
             seconds = self._seconds(pieces, self._speeds)
             place = 0
-            for length in even_groups(seconds, task_seconds(sum(seconds), slots)):
+            for length in task_sizes(seconds, slots):
                 yield pieces[place : place + length]
                 place += length
         else:

@@ -38,10 +38,13 @@ _EMPTY_HEARTBEATS = 6
 #: A task is not sent again sooner than after so many heartbeats; each time it takes twice as long.
 _AGAIN_HEARTBEATS = 12
 #: After so many heartbeats all messages are looked through, though there seem to be enough: tasks that start between
-#: two counts, and messages of other queues of the same server, hide what is missing. So is all that runs.
-_LOOK_HEARTBEATS = 24
+#: two counts, messages of other queues of the same server, and messages that carry fewer tasks than others, hide what
+#: is missing.
+_LOOK_HEARTBEATS = 6
 #: A look through all messages may take this share of the time.
 _LOOK_SHARE = 0.1
+#: After so many heartbeats all that runs is looked through, for who runs it may no longer be listed; in the same share.
+_LIST_HEARTBEATS = 12
 #: What open jobs have in the store is kept anew after this share of the time for which it is kept.
 _KEEP_SHARE = 0.1
 _JOIN_SECONDS = 5.0
@@ -86,7 +89,8 @@ class Reconciler:
         self._empty_since: dict[str, float] = {}
         self._sent: dict[str, tuple[float, int]] = {}
         self._next_look = 0.0
-        self._looked = self._listed = time.monotonic()
+        self._looked = time.monotonic()
+        self._next_listing = self._looked + self._listing_pause()
 
     def _run(self) -> None:
         while not self._ending.wait(self._settings.heartbeat_seconds):
@@ -127,16 +131,20 @@ class Reconciler:
 
     def _list_who_is_not_listed(self) -> None:
         """Sees to it that whoever runs something is found when it is dead, also where the store has lost its list."""
-        now = time.monotonic()
-        if now - self._listed < _LOOK_HEARTBEATS * self._settings.heartbeat_seconds:
+        began = time.monotonic()
+        if began < self._next_listing:
             return
-        self._listed = now
         running: dict[str, list[str]] = {}
         for job in self._keeper.records.open_jobs(self._settings.queue):
             for index, task in self._keeper.records.tasks(job.job_id).items() if job.running else ():
                 if task.state is TaskState.RUNNING:
                     running.setdefault(task.instance, []).append(task_id(job.job_id, index))
         list_again(self._keeper.records, self._settings, running)
+        now = time.monotonic()
+        self._next_listing = now + max(self._listing_pause(), (now - began) / _LOOK_SHARE)
+
+    def _listing_pause(self) -> float:
+        return _LIST_HEARTBEATS * self._settings.heartbeat_seconds
 
     def _bury_the_dead(self) -> None:
         """Takes what dead workers held and lets others run it."""

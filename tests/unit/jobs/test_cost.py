@@ -1,11 +1,11 @@
-from itertools import accumulate
+from itertools import accumulate, islice, pairwise
 
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import quantum_volume
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
-from aerq.jobs.cost import LEAST_TASK_SECONDS, bundle_sizes, even_groups, experiment_seconds, task_seconds
+from aerq.jobs.cost import LEAST_TASK_SECONDS, bundle_sizes, experiment_seconds, task_sizes
 from aerq.jobs.options import RunOptions
 from aerq.tasks.bundles import MOST_TASKS
 
@@ -58,43 +58,67 @@ class TestExperiment:
         assert experiment_seconds(circuit, options(method="automatic")) < 1
 
 
+def times(sizes, seconds):
+    """How long each group takes."""
+    rest = iter(seconds)
+    return [sum(islice(rest, size)) for size in sizes]
+
+
 class TestTask:
+    def longest(self, total, slots):
+        seconds = [total / 20_000] * 20_000
+        return max(times(task_sizes(seconds, slots), seconds))
+
     def test_is_a_quarter_of_a_slots_share(self):
-        assert task_seconds(80.0, 2) == 10.0
+        assert self.longest(80.0, 2) == pytest.approx(10.0, rel=0.01)
 
     def test_is_not_shorter_than_its_way(self):
-        assert task_seconds(0.1, 10) == LEAST_TASK_SECONDS
+        assert self.longest(0.1, 10) == pytest.approx(LEAST_TASK_SECONDS, rel=0.01)
 
     def test_is_not_so_short_that_a_large_cluster_waits_for_its_server(self):
-        assert task_seconds(1000.0, 1000) == 0.5
+        assert self.longest(1000.0, 1000) == pytest.approx(0.5, rel=0.15)
 
     def test_is_short_enough_for_a_small_job_to_use_a_large_cluster(self):
-        assert task_seconds(0.1, 1000) == LEAST_TASK_SECONDS
-        assert task_seconds(8.0, 1000) == pytest.approx(0.063, rel=0.01)  # 126 tasks, 63 ms of the server's time
+        assert self.longest(0.1, 1000) == pytest.approx(LEAST_TASK_SECONDS, rel=0.01)
+        assert self.longest(8.0, 1000) == pytest.approx(0.063, rel=0.01)  # 126 tasks, 63 ms of the server's time
 
     def test_needs_no_slots(self):
-        assert task_seconds(100.0, None) == task_seconds(100.0, 0) > LEAST_TASK_SECONDS
+        assert self.longest(100.0, None) == self.longest(100.0, 0) > LEAST_TASK_SECONDS
 
+    def test_is_shorter_towards_the_end_so_that_no_slot_waits_long_for_the_last_one(self):
+        seconds = [0.02] * 4000
+        found = times(task_sizes(seconds, 2), seconds)
+        assert found[:4] == pytest.approx([10.0] * 4)
+        assert all(later <= earlier + 0.02 for earlier, later in pairwise(found))
+        assert sum(found[-4:]) < 1.0
+        assert len(found) < 30
 
-class TestGroups:
     @pytest.mark.parametrize(
         ("seconds", "sizes"),
         [
             ([], []),
             ([1.0], [1]),
-            ([1.0] * 4, [2, 2]),
             ([9.0, 1.0, 1.0, 9.0], [1, 2, 1]),
-            ([0.5] * 6, [4, 2]),
             ([0.0] * 5, [5]),
+            ([0.001] * 20, [20]),
         ],
     )
-    def test_come_close_to_the_target(self, seconds, sizes):
-        assert even_groups(seconds, 2.0) == sizes
+    def test_comes_close_to_its_length(self, seconds, sizes):
+        assert task_sizes(seconds, 2) == sizes
+
+    @pytest.mark.parametrize("slots", [1, 2, 7, 1000])
+    def test_holds_each_experiment_once(self, slots):
+        seconds = [0.001 * (number % 17) for number in range(997)]
+        sizes = task_sizes(seconds, slots)
+        assert sum(sizes) == 997
+        assert min(sizes) > 0
 
 
 class TestMessages:
     def test_short_tasks_share_a_message_up_to_a_time(self):
-        assert set(bundle_sizes([0.001] * 1000, 2, 0.025)) == {25}
+        sizes = bundle_sizes([0.001] * 1000, 2, 0.025)
+        assert set(sizes[:30]) == {25}
+        assert max(sizes) == 25
         assert max(bundle_sizes([1e-6] * 100_000, 2, 0.025)) == MOST_TASKS
 
     def test_what_lasts_or_cannot_be_told_has_a_message_of_its_own(self):
@@ -104,6 +128,12 @@ class TestMessages:
         sizes = bundle_sizes([0.001] * 100 + [0.0, 5.0] + [0.001] * 100, 2, 0.025)
         assert {100, 101, 102} <= set(accumulate(sizes, initial=0))
         assert sum(sizes) == 202
+
+    def test_the_last_messages_are_shorter_but_not_by_far(self):
+        sizes = bundle_sizes([0.001] * 1000, 2, 0.1)
+        assert sizes[0] == MOST_TASKS
+        assert max(sizes[-2:]) <= 11
+        assert len(sizes) < 40
 
     def test_few_short_tasks_are_spread_over_all_slots(self):
         assert len(bundle_sizes([0.001] * 64, 2, 0.025)) >= 8

@@ -515,7 +515,10 @@ class TestAuto:
     def test_makes_tasks_of_about_equal_cost(self):
         circuits = [entangled(22) for _ in range(4)] + [entangled(2) for _ in range(100)]
         qobjs = split(circuits, max_job_size="auto", method="statevector", shots=1000, slots=2)
-        assert [len(qobj) for qobj in qobjs] == [1, 1, 1, 1, 100]
+        sizes = [len(qobj) for qobj in qobjs]
+        assert sizes[:4] == [1, 1, 1, 1]
+        assert min(sizes[4:-1]) > 10
+        assert sum(sizes) == 104
 
     def test_makes_more_tasks_for_more_slots(self):
         circuits = [entangled(16) for _ in range(100)]
