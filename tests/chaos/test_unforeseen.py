@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import signal
+import threading
 
 import psutil
 import redis
@@ -68,6 +69,45 @@ def keys_lost(cluster, store):
         rest(FAULT_SECONDS / 20)
 
 
+def disk_fails(cluster, store):
+    """Its snapshots fail, so it refuses all writes (`MISCONF`)."""
+    in_its_way = cluster.store.folder / "dump.rdb"
+    in_its_way.mkdir()
+
+    def saved(how):
+        with contextlib.suppress(redis.ResponseError):  # one is being made
+            store.bgsave()
+        return store.info("persistence")["rdb_last_bgsave_status"] == how
+
+    store.config_set("save", "1 1")
+    until("a snapshot has failed", lambda: saved("err"))
+    rest(FAULT_SECONDS)
+    in_its_way.rmdir()
+    until("a snapshot is made", lambda: saved("ok"))
+    store.config_set("save", "")
+
+
+def hogged(cluster, store):
+    """Somebody's script does not end, so it answers `BUSY` to all others."""
+    store.config_set("busy-reply-threshold", 10)
+
+    def hog():
+        with cluster.store.client() as own, contextlib.suppress(redis.RedisError):
+            own.eval("while true do end", 0)
+
+    thread = threading.Thread(target=hog)
+    thread.start()
+    rest(FAULT_SECONDS)
+
+    def killed():
+        with contextlib.suppress(redis.ResponseError):
+            store.script_kill()
+        return not thread.is_alive()
+
+    until("the script is killed", killed)
+    store.config_set("busy-reply-threshold", 5000)
+
+
 STORE_FAULTS = [
     connections_cut,
     full,
@@ -76,6 +116,8 @@ STORE_FAULTS = [
     writes_paused,
     scripts_forgotten,
     keys_lost,
+    disk_fails,
+    hogged,
 ]
 
 

@@ -34,6 +34,7 @@ class Store:
 
     def __init__(self, folder, name="store", fsync="everysec", maxmemory=0):
         self.port = steady_port()
+        self.folder = folder
         self._log = folder / f"{name}.log"
         lines = {
             "bind": HOST,
