@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -68,8 +69,13 @@ def store_errors(settings: Settings) -> Iterator[None]:
             f"the store at {where} is full (maxmemory with noeviction); delete jobs or give it more memory"
         ) from error
     except redis.RedisError as error:
-        # The text may quote the command that was refused, and so what was in it.
         raise UnavailableError(
-            f"the store at {where} refuses ({type(error).__name__}); its log says why, often the rights of its user "
-            "or a replica that is missing"
+            f"the store at {where} refuses ({_code(error)}); its log says why, often the rights of its user, a full "
+            "disk or a replica that is missing"
         ) from error
+
+
+def _code(error: redis.RedisError) -> str:
+    """The server's word for an error (MISCONF, BUSY), or the client's. The rest may quote what was in the command."""
+    word = str(error).partition(" ")[0]
+    return word if re.fullmatch("[A-Z]{4,16}", word) else type(error).__name__
