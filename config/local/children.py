@@ -20,6 +20,8 @@ from .valkey import HOST, answers, configuration, free_port, new_address
 
 #: Names of the logs in the cluster's directory.
 WORKER_LOG = "worker.log"
+#: How a process ended that was asked to.
+ENDED_AS_TOLD = "with code 0"
 _LAST_LINES = 20
 _LAST_CHARACTERS = 4000
 #: Variables by which other projects steer Celery; each would overrule the cluster's own application.
@@ -50,7 +52,7 @@ class Child:
     ) -> None:
         self.name = name
         self._log = Path(log)
-        with self._log.open("wb") as output:
+        with self._log.open("ab") as output:  # a worker that takes the place of another goes on in its log
             self._process = subprocess.Popen(  # noqa: S603 - arguments of our own, no shell
                 command,
                 stdin=subprocess.PIPE,
@@ -85,6 +87,16 @@ class Child:
     def kill_group(self) -> None:
         """Ends it and its children at once; they may be in a kernel and hear nothing else."""
         signal_group(self.pid, signal.SIGKILL)
+
+    def bury(self) -> None:
+        """Ends what is left of it and frees its id, once it has ended."""
+        self.kill_group()
+        self._process.wait()
+
+    def note(self, line: str) -> None:
+        """Writes a line of our own into its log."""
+        with self._log.open("a") as output:
+            output.write(line + "\n")
 
     def last_lines(self, *hidden: str) -> str:
         """The end of its log, without what must stay hidden."""

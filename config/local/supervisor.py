@@ -1,7 +1,8 @@
 """The process that holds an embedded cluster together: `python -m aerq.config.local.supervisor`.
 
 It starts the server and the worker, says once that they are ready, and ends them all when its owner ends, when it is
-told to, or when one of them ends. It restarts nothing. It has one thread, so that its children can ask the kernel to
+told to, when the server ends, or when the worker ends as it was told to. A worker that was killed or crashed is
+replaced: the server has its tasks. The supervisor has one thread, so that its children can ask the kernel to
 be killed with it (see `die_with_parent`); it imports neither Celery nor pydantic, so that it starts at once.
 
 Its standard input is an `Order`, one line of JSON, and then stays open for as long as the owner lives. Its standard
@@ -18,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from .children import Child, FlowerChild, ValkeyChild, WorkerChild, worker_environment
+from .children import ENDED_AS_TOLD, Child, FlowerChild, ValkeyChild, WorkerChild, worker_environment
 from .events import Events
 from .order import GRACE_SECONDS, REAP_SECONDS, Order
 from .processes import adopt_orphans
@@ -27,6 +28,8 @@ from .processes import adopt_orphans
 ASK_EVERY_SECONDS = 0.01
 #: Another process can take the port between the choice and the start.
 PORTS_TO_TRY = 5
+#: So many workers in a row may end before they take tasks.
+WORKERS_TO_TRY = 3
 
 
 class StartError(Exception):
@@ -46,6 +49,9 @@ class Supervisor:
         self._deadline = time.monotonic() + order.start_timeout_seconds
         self._children: list[Child] = []
         self._password = ""
+        self._environment: dict[str, str] = {}
+        self._ready_in_worker = -1
+        self._failed_workers = 0
 
     def run(self) -> None:
         """From the start to the end of the cluster."""
@@ -53,7 +59,8 @@ class Supervisor:
             self._start()
             while not self._events.ending:
                 self._events.wait(None)
-                self._check(self._children[:2])  # without Flower: simulations do not need it
+                self._check(self._children[:1])  # Flower is not needed
+                self._replace_worker()
         except StartError as error:
             self._say(error=str(error), log=error.child.last_lines(self._password) if error.child else "")
         finally:
@@ -61,21 +68,52 @@ class Supervisor:
 
     def _start(self) -> None:
         valkey = self._start_valkey()
-        ready, ready_in_worker = os.pipe()
-        self._events.watch(ready)
-        environment = worker_environment(os.environ, valkey.address.url, self._order.directory)
+        self._environment = worker_environment(os.environ, valkey.address.url, self._order.directory)
         order = self._order
-        worker = WorkerChild(order.app, order.workers, order.log_level, environment, ready_in_worker)
-        os.close(ready_in_worker)
+        worker = self._start_worker()
         self._children.append(worker)
         flower = None
         if order.flower_port is not None:
-            flower = FlowerChild(order.app, order.flower_port, environment)
+            flower = FlowerChild(order.app, order.flower_port, self._environment)
             self._children.append(flower)
-        self._await("the worker", lambda: ready in self._events.seen, worker)
+        self._await("the worker", self._worker_is_ready, worker)
         if flower:
             self._await("Flower", flower.answers, flower, ask_every=0.1)
         self._say(broker_url=valkey.address.url, worker=worker.pid, flower_url=flower.url if flower else None)
+
+    def _start_worker(self) -> WorkerChild:
+        self._ready_in_worker, ready = os.pipe()
+        self._events.watch(self._ready_in_worker)
+        order = self._order
+        try:
+            return WorkerChild(order.app, order.workers, order.log_level, self._environment, ready)
+        finally:
+            os.close(ready)
+
+    def _worker_is_ready(self) -> bool:
+        return self._ready_in_worker in self._events.seen
+
+    def _replace_worker(self) -> None:
+        """Starts another worker if this one was killed or crashed.
+
+        Raises:
+            StartError: if it ended as it was told to, or workers end again and again before they take tasks.
+        """
+        worker = self._children[1]
+        if not worker.has_ended():
+            return
+        how = worker.how_it_ended()
+        if self._worker_is_ready():
+            self._events.seen.discard(self._ready_in_worker)
+            os.close(self._ready_in_worker)
+            self._failed_workers = 0
+        else:
+            self._failed_workers += 1
+        if how == ENDED_AS_TOLD or self._failed_workers >= WORKERS_TO_TRY:
+            raise StartError(f"{worker.name} ended {how}", worker)
+        worker.bury()
+        worker.note(f"the worker ended {how}; another one takes its place")
+        self._children[1] = self._start_worker()
 
     def _start_valkey(self) -> ValkeyChild:
         for _ in range(PORTS_TO_TRY):

@@ -1,6 +1,7 @@
 """The embedded cluster's processes: ready soon, private, and gone with their owner by whatever death."""
 
 import base64
+import contextlib
 import gc
 import os
 import signal
@@ -17,10 +18,13 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 import redis
+from qiskit import QuantumCircuit
+from qiskit_aer import AerSimulator
 
 from aerq.config import LocalCluster, Settings
 from aerq.config.celery import create_app
 from aerq.config.errors import ClusterError, SettingsError
+from aerq.jobs import AerqSimulator
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills children with their parent")
 
@@ -224,11 +228,10 @@ def test_nothing_outlives_the_supervisor(temporary):
     assert not list(temporary.iterdir())
 
 
-@pytest.mark.parametrize("words", [("valkey-server",), ("celery", "worker")])
-def test_a_cluster_that_lost_a_member_ends_and_says_so(temporary, caplog, words):
+def test_a_cluster_that_lost_its_server_ends_and_says_so(temporary, caplog):
     cluster = LocalCluster(workers=2).start()
     found = members(cluster.log_path.parent)
-    member(found, *words).kill()
+    member(found, "valkey-server").kill()
     assert_gone(found)
     assert not cluster.is_running()
     cluster.stop()
@@ -236,11 +239,52 @@ def test_a_cluster_that_lost_a_member_ends_and_says_so(temporary, caplog, words)
     assert not list(temporary.iterdir())
 
 
+def test_a_worker_that_was_killed_is_replaced_and_its_tasks_run_on():
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.measure_all()
+    settings = Settings(heartbeat_seconds=0.3, message_seconds=0)
+    with LocalCluster(workers=2, settings=settings) as cluster:
+        job = AerqSimulator(settings=cluster.settings).run([circuit] * 300, seed_simulator=1, max_job_size=1)
+        first = member(members(cluster.log_path.parent), "celery", "worker")
+        slots = first.children()
+        first.kill()
+        assert_gone([first, *slots])
+        assert (
+            job.result(timeout=60).get_counts()
+            == AerSimulator().run([circuit] * 300, seed_simulator=1).result().get_counts()
+        )
+        assert cluster.is_running()
+        assert "the worker ended by SIGKILL; another one takes its place" in cluster.log_path.read_text()
+
+
+def test_a_cluster_whose_workers_end_again_and_again_before_they_are_ready_ends(caplog):
+    cluster = LocalCluster(workers=1).start()
+    deadline = time.monotonic() + 30
+    while cluster.is_running() and time.monotonic() < deadline:
+        for process in members(cluster.log_path.parent):
+            with contextlib.suppress(psutil.Error):
+                if "celery" in process.cmdline():
+                    process.kill()
+    assert not cluster.is_running()
+    cluster.stop()
+    assert "the worker ended by SIGKILL" in caplog.text
+
+
+def test_a_worker_that_was_told_to_end_ends_its_cluster(caplog):
+    cluster = LocalCluster(workers=1).start()
+    found = members(cluster.log_path.parent)
+    member(found, "celery", "worker").terminate()
+    assert_gone(found, seconds=30)
+    cluster.stop()
+    assert "the worker ended with code 0" in caplog.text
+
+
 def test_a_cluster_that_ended_can_be_started_again():
     with LocalCluster(workers=1) as cluster:
         first = cluster.settings
         found = members(cluster.log_path.parent)
-        member(found, "celery", "worker").kill()
+        member(found, "valkey-server").kill()
         assert_gone(found)
         cluster.start()
         assert cluster.is_running()

@@ -33,6 +33,7 @@ class Worker:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AERQ_", "CELERY_"))}
         environment |= settings.to_environment()
         environment |= {READY_FD: str(theirs), "CHAOS_DIARY": str(diary.path), "CHAOS_VERSION": str(version)}
+        environment["TMPDIR"] = str(folder)  # a killed worker leaves billiard's folder there
         celery = ["rig.clock", str(clock)] if clock else ["celery"]
         command = [sys.executable, "-P", "-m", *celery, "-A", "rig.watched", "worker", "--pool=prefork"]
         options = [f"--concurrency={slots}", "--loglevel=INFO", "--without-mingle", "--without-gossip", "-n", self.name]

@@ -80,7 +80,14 @@ class Worker:
         with open(log, "ab") as output:
             self.process = subprocess.Popen(
                 [*command, "--without-mingle", "--without-gossip", "--loglevel=INFO", *options],
-                env={**os.environ, **settings.to_environment(), **environment, READY_FD: str(writing)},
+                # a killed worker leaves billiard's folder there
+                env={
+                    **os.environ,
+                    "TMPDIR": os.path.dirname(log),
+                    **settings.to_environment(),
+                    **environment,
+                    READY_FD: str(writing),
+                },
                 pass_fds=[writing],
                 stdout=output,
                 stderr=output,
