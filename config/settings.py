@@ -144,19 +144,27 @@ class Settings(BaseSettings):
         """The queue of a message.
 
         Args:
-            seconds: estimated time of what it carries on one thread; 0 if that cannot be told.
+            seconds: estimated time of the longest task that it carries on one thread; 0 if that cannot be told.
         """
+        return self.queues[seconds > self._longest_of_short()]
+
+    def _longest_of_short(self) -> float:
         longest = self.long_task_seconds
         if longest is None:
             # RabbitMQ gives a worker as many messages of each queue as it has slots, so that a short task could be
             # held by a worker that is busy for hours. Whoever sets the limit gives each queue its own workers.
             longest = 0.0 if is_rabbitmq(self.broker_url) else _LONG_TASK_SECONDS
-        return self.queues[bool(longest) and seconds > longest]
+        return longest or float("inf")
+
+    @property
+    def shared_message_seconds(self) -> float:
+        """How much work one message may carry where it carries several tasks: so that short ones make no long one."""
+        return min(self.message_seconds, self._longest_of_short())
 
     @property
     def queues_in_use(self) -> tuple[str, ...]:
         """The queues that get messages by these settings."""
-        return self.queues if self.queue_of(float("inf")) != self.queue else (self.queue,)
+        return self.queues if self._longest_of_short() < float("inf") else (self.queue,)
 
     @classmethod
     def from_environment(cls) -> Settings:

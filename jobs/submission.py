@@ -73,7 +73,8 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
     seconds = _time_limit(submission.time_limit_seconds, settings)
     bundles: Sequence[int] = ()
     if len(qobjs) > 1 and seconds is None:  # a time limit is Celery's, which knows messages and no tasks in them
-        bundles = bundle_sizes([qobj.header.seconds for qobj in qobjs], submission.slots, settings.message_seconds)
+        longest = settings.shared_message_seconds
+        bundles = bundle_sizes([qobj.header.seconds for qobj in qobjs], submission.slots, longest)
     messages: list[Message] = []
     try:
         for size in bundles or [1] * len(qobjs):

@@ -114,7 +114,7 @@ def bundles_of(messages: Sequence[Message], sizes: Sequence[int], indexes: Itera
         sizes: how many consecutive tasks shared a message at the submit; empty where each had its own.
         indexes: the tasks to send; what the job does not have is passed over.
     """
-    known = sorted(index for index in indexes if index < len(messages))
+    known = sorted({index for index in indexes if 0 <= index < len(messages)})
     if not sizes:
         yield from ([messages[index]] for index in known)
         return

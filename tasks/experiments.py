@@ -56,7 +56,10 @@ class CancelledBefore(Ignore):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Ended:
-    """How an attempt at a task ended: its state, seconds in the kernel, why it failed, and its result in pieces."""
+    """How an attempt at a task ended: its state, seconds in the kernel, why it failed, and its result in pieces.
+
+    Where Aer marks an experiment as failed, the result says why, and this tells it to the log only.
+    """
 
     state: TaskState
     seconds: float
@@ -65,7 +68,17 @@ class Ended:
 
     def fields(self) -> dict[str, Any]:
         """What is recorded of it."""
-        return {"state": self.state, "seconds": self.seconds, "reason": self.reason, "parts": self.parts}
+        reason = self.reason if self.state is TaskState.FAILED else ""
+        return {"state": self.state, "seconds": self.seconds, "reason": reason, "parts": self.parts}
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A task that is to start: its message, the worker's instance that starts it, and the token of that run."""
+
+    message: Message
+    instance: str
+    run: str
 
 
 class Slot:
@@ -108,8 +121,8 @@ class Slot:
             raise CancelledBefore("the task is cancelled")
         if verdict.answer != "run":
             raise Ignore(f"nothing to run: {verdict.answer}")
-        ended = self._attempt(message, verdict.attempt)
-        if not self._persist(lambda: self.records.finish(message.job, message.index, run, **ended.fields())):
+        ended, taken = self._finish(message, run, self._attempt(message, verdict.attempt))
+        if not taken:
             raise Ignore("the task has ended, or another run was started")
         if ended.state is TaskState.FAILED:
             raise ExperimentsFailedError(ended.reason)
@@ -132,28 +145,57 @@ class Slot:
         run = new_run()
         verdict = self._start(messages[0], instance, run)
         for message, following in itertools.zip_longest(messages, messages[1:]):
-            then = new_run()
+            then = _Start(following, instance, new_run()) if following is not None else None
             if verdict.answer == "run":
-                ended = self._attempt(message, verdict.attempt)
-                taken, verdict = self._finish_and_start(message, run, ended, following, instance, then)
-                found.append(ended.state.value if taken else NOT_HERE)
+                state, verdict = self._run_one(message, run, verdict.attempt, then)
+                found.append(state)
             else:
                 states = {"exhausted": TaskState.FAILED.value, "cancelled": TaskState.CANCELLED.value}
                 found.append(states.get(verdict.answer, NOT_HERE))
-                if following is not None:
-                    verdict = self._start(following, instance, then)
-            run = then
+                if then is not None:
+                    verdict = self._start(then.message, then.instance, then.run)
+            run = then.run if then is not None else ""
         return " ".join(found)
 
+    def _run_one(self, message: Message, run: str, attempt: int, then: _Start | None) -> tuple[str, Verdict]:
+        """Runs one of several tasks, and starts the following one in the same step that records the end of this one.
+
+        When this returns nothing holds the result any more: the next kernel needs the slot's whole memory.
+        """
+        ended = self._attempt(message, attempt)
+        if then is None:
+            ended, taken = self._finish(message, run, ended)
+            verdict = Verdict("none", 0)
+        else:
+            ended, (taken, verdict) = self._finish_and_start(message, run, ended, then)
+        return ended.state.value if taken else NOT_HERE, verdict
+
+    def _finish(self, message: Message, run: str, ended: Ended) -> tuple[Ended, bool]:
+        def finish(how: Ended) -> bool:
+            return self.records.finish(message.job, message.index, run, **how.fields())
+
+        return self._recorded(ended, finish)
+
     def _finish_and_start(
-        self, message: Message, run: str, ended: Ended, following: Message | None, instance: str, then: str
-    ) -> tuple[bool, Verdict]:
-        """Records the end of one task and starts the following one, if there is one."""
-        job, index, fields = message.job, message.index, ended.fields()
-        if following is None:
-            return self._persist(lambda: self.records.finish(job, index, run, **fields)), Verdict("none", 0)
-        start = following.index, instance, then
-        return self._persist(lambda: self.records.finish_and_start(job, index, run, then=start, **fields))
+        self, message: Message, run: str, ended: Ended, then: _Start
+    ) -> tuple[Ended, tuple[bool, Verdict]]:
+        start = then.message.index, then.instance, then.run
+
+        def finish_and_start(how: Ended) -> tuple[bool, Verdict]:
+            return self.records.finish_and_start(message.job, message.index, run, then=start, **how.fields())
+
+        return self._recorded(ended, finish_and_start)
+
+    def _recorded(self, ended: Ended, record: Callable[[Ended], T]) -> tuple[Ended, T]:
+        """Records how a task ended; a result that cannot be sent, as for want of memory, fails that task alone."""
+        try:
+            return ended, self._persist(lambda: record(ended))
+        except Reject:
+            raise
+        except Exception as error:
+            failed = Ended(TaskState.FAILED, ended.seconds, reason_of(error))
+            logger.warning("a result could not be stored: %s", failed.reason, extra={"action": "end_task"})
+        return failed, self._persist(lambda: record(failed))
 
     def refuse(self, task_ids: Iterable[str], reason: str, instance: str) -> None:
         """Ends tasks whose message cannot be read, unless another worker has them by now."""
@@ -165,10 +207,10 @@ class Slot:
 
     def _attempt(self, message: Message, attempt: int) -> Ended:
         """Runs a task that was started here; a slot holds on to what it has computed until the store takes it."""
-        log_start(message, attempt)
         began = time.monotonic()
-        qobj = None
+        qobj = output = None
         try:
+            log_start(message, attempt)
             qobj = self._persist(lambda: self._decoder.decode(message))
             if self._run is None:
                 self._run = self._make_kernel()
@@ -182,24 +224,25 @@ class Slot:
                     f"the result has {len(data) // MEBIBYTE} MiB, the limit is {self._settings.max_result_mb} MiB; "
                     "save less, or raise AERQ_MAX_RESULT_MB on the workers"
                 )
+            state = TaskState.DONE if output.get("success", False) else TaskState.MARKED
             parts = split_parts(data, self._settings.result_part_mb * MEBIBYTE)
+            ended = Ended(state, seconds, "" if state is TaskState.DONE else reason_in(output), parts)
         except Reject:
             raise
         except Exception as error:
-            reason, seconds = reason_of(error), time.monotonic() - began
-            log_end(message, qobj, attempt, TaskState.FAILED, seconds, reason)
-            return Ended(TaskState.FAILED, seconds, reason)
-        state = TaskState.DONE if output.get("success", False) else TaskState.MARKED
-        log_end(message, qobj, attempt, state, seconds, reason_in(output))
-        if state is TaskState.DONE:
-            self._learn(message, output, seconds)
-        return Ended(state, seconds, parts=parts)
+            ended = Ended(TaskState.FAILED, time.monotonic() - began, reason_of(error))
+        # Whatever goes wrong in what is told of it is no part of how it ended.
+        with contextlib.suppress(Exception):
+            log_end(message, qobj, attempt, ended.state, ended.seconds, ended.reason)
+        if output is not None and ended.state is TaskState.DONE:
+            with contextlib.suppress(Exception):
+                self._learn(message, output, ended.seconds)
+        return ended
 
     def _learn(self, message: Message, output: Mapping[str, Any], seconds: float) -> None:
         """Tells how long the kernel took. Nobody waits for that, and a store that is away misses it."""
         method = str(output["results"][0].get("metadata", {}).get("method", ""))
-        with contextlib.suppress(UnavailableError):
-            self._measured.add(method, message.seconds, seconds)
+        self._measured.add(method, message.seconds, seconds)
 
     def _persist(self, operation: Callable[[], T]) -> T:
         """Does something with the store, trying again while it is away.

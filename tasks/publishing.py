@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from celery import Celery
@@ -19,6 +20,25 @@ _NAMES = 3
 _LONGEST_NAME = 60
 
 
+@dataclass(frozen=True)
+class Envelope:
+    """What all messages of a job have in common.
+
+    Attributes:
+        name: the Celery task that runs them.
+        aerq: the version of aerq that submitted the job.
+        aer: the version of qiskit-aer there, if Aer runs the tasks.
+        time_limit_seconds: how long a message may be worked on, or None.
+        shown: what is shown of a task, see `shown`.
+    """
+
+    name: str
+    aerq: str
+    aer: str
+    time_limit_seconds: float | None
+    shown: Callable[[Message], str]
+
+
 def publish_tasks(app: Celery, settings: Settings, record: JobRecord, indexes: Iterable[int] | None = None) -> None:
     """Sends the messages of tasks to the broker. A task that gets two runs once all the same.
 
@@ -32,21 +52,37 @@ def publish_tasks(app: Celery, settings: Settings, record: JobRecord, indexes: I
         UnavailableError: if the broker does not answer, is full, or does not confirm.
     """
     name = RUN_EXPERIMENTS if record.kind == "aer" else RUN_BASIC
+    envelope = Envelope(name, record.aerq, record.aer, record.time_limit_seconds, partial(shown, record))
     wanted = range(len(record.messages)) if indexes is None else indexes
+    publish_bundles(app, settings, envelope, bundles_of(record.messages, record.bundles, wanted))
+
+
+def publish_bundles(app: Celery, settings: Settings, envelope: Envelope, bundles: Iterable[Sequence[Message]]) -> None:
+    """Sends messages with these tasks to the broker.
+
+    Args:
+        app: the application.
+        settings: where the broker is.
+        envelope: what the messages have in common.
+        bundles: the tasks of each message.
+
+    Raises:
+        UnavailableError: if the broker does not answer, is full, or does not confirm.
+    """
     with publishing(app, settings) as producer:
         declared: set[str] = set()
-        for bundle in bundles_of(record.messages, record.bundles, wanted):
-            queue = settings.queue_of(sum(message.seconds for message in bundle))
+        for bundle in bundles:
+            queue = settings.queue_of(max(message.seconds for message in bundle))
             app.send_task(
-                name,
-                kwargs=to_kwargs(bundle, record.aerq, record.aer),
+                envelope.name,
+                kwargs=to_kwargs(bundle, envelope.aerq, envelope.aer),
                 task_id=bundle[0].task_id,
-                headers=header_of(bundle, partial(shown, record)),
+                headers=header_of(bundle, envelope.shown),
                 producer=producer,
                 queue=queue,
                 argsrepr="()",
-                kwargsrepr=shown(record, bundle[0]),
-                time_limit=record.time_limit_seconds,
+                kwargsrepr=envelope.shown(bundle[0]),
+                time_limit=envelope.time_limit_seconds,
                 retry=False,
                 ignore_result=False,
                 # Celery declares a queue with its first message; to look at it with each costs a fifth of all.

@@ -154,6 +154,13 @@ class RedisBroker(Broker):
             for tag in tags:
                 channel.qos.restore_by_tag(tag, client)
 
+    def drop(self, tags: Collection[str]) -> None:
+        """Forgets messages that are out."""
+        with self._client() as (channel, client):
+            for tag in tags:
+                client.zrem(channel.unacked_index_key, tag)
+                client.hdel(channel.unacked_key, tag)
+
     def close(self) -> None:
         """Closes the connection."""
         self._kept = None

@@ -37,6 +37,8 @@ def cause_of_loss(error: BaseException, estimate_mb: int, slot_memory_mb: int | 
         what = _SIGNALS.get(found[1], f"was ended by a signal ({found[1]})")
     elif found := _EXIT_CODE.search(text):
         what = f"ended with exit code {found[1]}"
+    elif "out of memory" in text:
+        what = "ran out of memory"
     else:
         what = "ended"
     needs = f"; the estimate of its memory is {estimate_mb} MiB" if estimate_mb else ""

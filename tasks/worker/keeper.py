@@ -6,29 +6,27 @@ whatever the connection to the broker does, and while the worker drains.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
 
 from ...config.errors import AerqError, UnavailableError
 from ...config.settings import Settings
-from ..message import parse_task_id
-from ..publishing import publish_tasks
-from ..records.bulk import read_tasks
-from ..records.states import TaskState
+from ..message import Message, parse_task_id
+from ..publishing import Envelope, publish_bundles, publish_tasks
 from ..records.store import Records, Release
 from ..records.workers import WorkerRecord, announce_worker, held_tasks, lifetime_seconds, withdraw_worker
 from ..versions import versions
 from .active import slot_pids
 from .instance import new_instance
 from .limits import kernel_limits
+from .losses import Loss, Losses
 from .strays import Strays, kill
 
 logger = logging.getLogger(__name__)
@@ -44,31 +42,6 @@ _SETTLED_HEARTBEATS = 2
 #: After what might have been a slot between two tasks, it looks again so soon, in seconds.
 _AGAIN_SECONDS = 0.3
 _STOP, _END, _LOOK = "stop", "end", "look"
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What a slot left behind that died.
-
-    Attributes:
-        released: what became of the task that it ran; None if the store does not answer, and it is taken later then.
-        ran: the id of that task, if its message carried several and one of them was running.
-        waiting: the ids of the tasks of the same message that had not been started.
-    """
-
-    released: Release | None
-    ran: str | None = None
-    waiting: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Lost:
-    """A task whose slot is gone and whose release the store has not taken yet."""
-
-    task_id: str
-    pid: int | None
-    reason: str
-    charge: bool
 
 
 class Keeper:
@@ -104,9 +77,11 @@ class Keeper:
         self._versions = dict(versions())
         self._steady_since: float | None = None
         self._connected_since: float | None = None
-        self._losses: deque[_Lost] = deque()
+        self._losses = Losses(self.records, self.instance)
         self._again = False
-        self._strays = Strays(self.records, self.instance, pool, self._give_back)
+        self._strays = Strays(
+            self.records, self.instance, pool, self._losses.release, heartbeat_seconds=settings.heartbeat_seconds
+        )
         # Safe to write to from a signal handler, other than an event.
         self._words: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stop_at: float | None = None
@@ -162,12 +137,12 @@ class Keeper:
                 who says nothing is taken for dead, and what it ran is charged with that.
         """
         left: list[str] = []
-        deadline = time.monotonic() + (_GOODBYE_SECONDS if self.handing_back or self._losses else 0.0)
+        deadline = time.monotonic() + (_GOODBYE_SECONDS if self.handing_back or self._losses.pending else 0.0)
         while True:
             try:
                 for task_id in held_tasks(self.records, self._settings, self.instance):
-                    loss = _Lost(task_id, None, "its worker was stopped", charge=False)
-                    if self._release(loss).answer == "queued":
+                    released = self._losses.release(task_id, None, "its worker was stopped", charge=False)
+                    if released.answer == "queued":
                         left.append(task_id)
                 withdraw_worker(self.records, self._settings, self.instance)
                 return left
@@ -195,27 +170,7 @@ class Keeper:
             told_to_stop: whether it was asked to end. If its parent was, too, that was for the same reason.
         """
         wanted = self.handing_back or (self.stopping and told_to_stop) or self._strays.was_killed(pid)
-        losses = [_Lost(task_id, pid, reason(task_id), charge=not wanted) for task_id in task_ids]
-        try:
-            return self._lost(losses)
-        except UnavailableError as error:
-            logger.warning("the loss of %s is recorded later: %s", task_ids[0], error, extra={"action": "release"})
-            self._losses.extend(losses)
-            return Loss(None)
-
-    def _lost(self, losses: Sequence[_Lost]) -> Loss:
-        if len(losses) == 1:
-            return Loss(self._release(losses[0]))
-        # One of several was running, at most; the others have ended, or wait for their turn.
-        tasks = read_tasks(self.records, [loss.task_id for loss in losses])
-        ran, waiting, found = None, [], Release("final", 0)
-        for loss in losses:
-            task = tasks[loss.task_id]
-            if task.state is TaskState.QUEUED:
-                waiting.append(loss.task_id)
-            elif task.state is TaskState.RUNNING and task.instance == self.instance and task.pid == loss.pid:
-                ran, found = loss.task_id, self._release(loss)
-        return Loss(found, ran, tuple(waiting))
+        return self._losses.of_slot(task_ids, pid, reason, charge=not wanted)
 
     def publish(self, task_ids: Iterable[str]) -> None:
         """Sends messages for tasks that have none.
@@ -240,45 +195,29 @@ class Keeper:
                 publish_tasks(self._app, self._settings, record, indexes)
                 logger.info("published %d tasks of job %s again", len(indexes), job_id, extra={"action": "publish"})
 
-    def publish_waiting(self, task_ids: Sequence[str], pid: int | None) -> None:
-        """Sends messages for those tasks that wait, and for what a stopped slot had begun.
+    def still_waiting(self, task_ids: Sequence[str], pid: int | None) -> list[str]:
+        """Those of the tasks of a stopped slot that wait, once what it had begun is given back, too.
 
         Raises:
-            UnavailableError: if store or broker do not answer.
+            UnavailableError: if the store does not answer.
         """
-        waiting = []
-        for task_id, task in read_tasks(self.records, task_ids).items():
-            if task.state is TaskState.RUNNING and task.instance == self.instance and task.pid == pid:
-                released = self._release(_Lost(task_id, pid, "its slot was stopped for another task", charge=False))
-                waiting += [task_id] if released.answer == "queued" else []
-            elif task.state is TaskState.QUEUED:
-                waiting.append(task_id)
-        self.publish(waiting)
+        return self._losses.still_waiting(task_ids, pid)
+
+    def publish_bundles(self, envelope: Envelope, bundles: Iterable[Sequence[Message]]) -> None:
+        """Sends messages with these tasks. Unlike `publish` it reads no record, which may be as large as its job.
+
+        Raises:
+            UnavailableError: if the broker does not answer.
+        """
+        publish_bundles(self._app, self._settings, envelope, bundles)
 
     def release(self, task_id: str, instance: str, reason: str) -> Release:
         """Takes a task from another instance, which is dead."""
-        return self._take(task_id, instance, reason, None, charge=True)
-
-    def _give_back(self, task_id: str, pid: int | None, reason: str, charge: bool) -> None:
-        self._release(_Lost(task_id, pid, reason, charge))
-
-    def _release(self, loss: _Lost) -> Release:
-        return self._take(loss.task_id, self.instance, loss.reason, loss.pid, charge=loss.charge)
-
-    def _take(self, task_id: str, instance: str, reason: str, pid: int | None, *, charge: bool) -> Release:
-        place = parse_task_id(task_id)
-        if place is None:
-            return Release("unknown", 0)
-        released = self.records.release(*place, instance, reason, pid=pid, charge=charge)
-        logger.warning("task %s: %s (%s)", task_id, reason, released.answer, extra={"action": "release"})
-        return released
+        return self._losses.release(task_id, None, reason, charge=True, instance=instance)
 
     def _run(self) -> None:
         while True:
-            try:
-                word = self._words.get(timeout=self._pause())
-            except queue.Empty:
-                word = ""
+            word = self._word()
             if word == _END:
                 return
             if word == _STOP:
@@ -287,6 +226,15 @@ class Keeper:
             if self._stop_at is not None and time.monotonic() >= self._stop_at:
                 self.kill_slots()
             self._beat()
+
+    def _word(self) -> str:
+        """The next word, or nothing when it is time for a heartbeat; to look a hundred times is to look once."""
+        word = ""
+        with contextlib.suppress(queue.Empty):
+            word = self._words.get(timeout=self._pause())
+            while word == _LOOK:
+                word = self._words.get_nowait()
+        return word
 
     def _pause(self) -> float:
         beat = self._settings.heartbeat_seconds
@@ -313,9 +261,7 @@ class Keeper:
         try:
             beat = announce_worker(self.records, self._settings, worker, able=self.able)
             self.leads = beat.leads
-            while self._losses:
-                self._release(self._losses[0])
-                self._losses.popleft()
+            self._losses.settle()
             self._again = self._strays.stop_what_is_not_ours(beat.held)
             if self._stop_at is None:
                 self._strays.give_back_orphans(beat.held, self._settled())

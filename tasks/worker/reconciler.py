@@ -19,12 +19,14 @@ from celery import Celery
 from ...config.errors import AerqError
 from ...config.settings import Settings
 from ..message import task_id
-from ..records.states import TaskState
+from ..records.bulk import read_tasks
+from ..records.states import TaskRecord, TaskState
 from ..records.store import OpenJob, OpenTasks
 from ..records.workers import held_tasks, lifetime_seconds, list_again, silent_workers, withdraw_worker
 from ..wire.errors import DecodingError
 from .broker import QueueLength, RedisBroker, open_broker
 from .keeper import Keeper
+from .losses import LOSSES_AT_THE_HEAD
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +138,7 @@ class Reconciler:
             return
         running: dict[str, list[str]] = {}
         for job in self._keeper.records.open_jobs(self._settings.queue):
-            for index, task in self._keeper.records.tasks(job.job_id).items() if job.running else ():
+            for index, task in self._tasks(job).items() if job.running else ():
                 if task.state is TaskState.RUNNING:
                     running.setdefault(task.instance, []).append(task_id(job.job_id, index))
         list_again(self._keeper.records, self._settings, running)
@@ -155,19 +157,30 @@ class Reconciler:
         grace = _SILENT_HEARTBEATS * settings.heartbeat_seconds
         for instance in [name for name, since in self._silent.items() if now - since >= grace]:
             name = instance.partition("#")[0]
-            waiting = {
-                held
-                for held in held_tasks(records, settings, instance)
-                if self._keeper.release(held, instance, f"its worker {name} died or was cut off").answer == "queued"
-            }
-            if isinstance(self._broker, RedisBroker) and waiting:
-                tags = {tag: carried for tag, carried in self._broker.out().items() if carried & waiting}
+            waiting: set[str] = set()
+            suspects: set[str] = set()
+            for held in held_tasks(records, settings, instance):
+                released = self._keeper.release(held, instance, f"its worker {name} died or was cut off")
+                if released.answer == "queued":
+                    (waiting if released.attempts <= LOSSES_AT_THE_HEAD else suspects).add(held)
+            if isinstance(self._broker, RedisBroker) and waiting | suspects:
+                out = self._broker.out()
+                parted = {tag: carried for tag, carried in out.items() if carried & suspects}
+                tags = {tag: carried for tag, carried in out.items() if carried & waiting and tag not in parted}
                 self._broker.give_back(tags)
                 waiting = waiting.difference(*tags.values())
+                # What was lost twice may be why the workers died: it goes on alone, behind the others.
+                self._broker.drop(parted)
+                waiting |= self._still_wait(frozenset().union(*parted.values()) - suspects)
             self._send(waiting)
+            self._send(suspects)
             withdraw_worker(records, settings, instance)
             del self._silent[instance]
             logger.warning("worker %s is gone", instance, extra={"action": "bury"})
+
+    def _still_wait(self, task_ids: Iterable[str]) -> set[str]:
+        tasks = read_tasks(self._keeper.records, task_ids)
+        return {one for one, task in tasks.items() if task.state is TaskState.QUEUED}
 
     def _give_back_what_is_stale(self) -> None:
         """Gives back the messages of dead workers that had not been started. No host's clock is asked."""
@@ -273,12 +286,22 @@ class Reconciler:
         return time_there - job.created > beats * self._settings.heartbeat_seconds
 
     def _waiting(self, job: OpenJob) -> set[str]:
-        known = self._keeper.records.tasks(job.job_id)
-        return {
-            task_id(job.job_id, index)
-            for index in range(job.tasks)
-            if index not in known or known[index].state is TaskState.QUEUED
-        }
+        with contextlib.suppress(DecodingError):  # who can read it sends its messages
+            known = self._keeper.records.tasks(job.job_id)
+            return {
+                task_id(job.job_id, index)
+                for index in range(job.tasks)
+                if index not in known or known[index].state is TaskState.QUEUED
+            }
+        return set()
+
+    def _tasks(self, job: OpenJob) -> dict[int, TaskRecord]:
+        """What is known of a job's tasks; nothing where this version of aerq cannot read it."""
+        try:
+            return self._keeper.records.tasks(job.job_id)
+        except DecodingError as error:
+            logger.warning("job %s is left to others: %s", job.job_id, error, extra={"action": "reconcile"})
+            return {}
 
     def _may_send(self, found: str, now: float) -> bool:
         last, times = self._sent.get(found, (0.0, 0))

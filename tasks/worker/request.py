@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from billiard.einfo import ExceptionWithTraceback
+from billiard.einfo import ExceptionInfo, ExceptionWithTraceback
 from celery.exceptions import WorkerLostError
 from celery.worker.request import Request
 from celery.worker.state import revoked as revoked_ids
 from celery.worker.state import task_ready
 from kombu.transport import virtual
 
-from ..bundles import Carried, carried_by, memory_estimates
+from ..bundles import Carried, carried_by, from_kwargs, memory_estimates
 from ..experiments import CancelledBefore
+from ..publishing import Envelope
 from ..records.states import TaskState
 from .causes import cause_of_loss
 from .deliveries import let_go
+from .losses import LOSSES_AT_THE_HEAD
 
 logger = logging.getLogger(__name__)
 
-#: After its first loss a task is the next one to run; later it waits behind all others, because it may be the cause.
-_LOSSES_AT_THE_HEAD = 1
 _EVENTS = {
     TaskState.DONE.value: "task-succeeded",
     TaskState.MARKED.value: "task-succeeded",
@@ -97,6 +97,9 @@ class ExperimentRequest(Request):  # type: ignore[misc]
             # Celery tells nobody of what it ignores, and Flower would show for ever that it runs.
             self.send_event("task-revoked", terminated=False, signum=None, expired=False)
         keeper = getattr(self.app, "aerq_keeper", None)
+        if isinstance(error, MemoryError):
+            # Celery raises it again, here, and the whole worker would end for what one slot has lacked.
+            error, exc_info = _without_memory()
         died = isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt)
         if keeper is None or not died or self._already_cancelled or self._already_revoked:
             try:
@@ -114,10 +117,13 @@ class ExperimentRequest(Request):  # type: ignore[misc]
 
         loss = keeper.lost(self.task_ids, self.worker_pid, reason, told_to_stop=told_to_stop)
         again = loss.released is not None and loss.released.answer == "queued"
-        if again and loss.released.attempts <= _LOSSES_AT_THE_HEAD:
+        if again and loss.released.attempts <= LOSSES_AT_THE_HEAD:
             self._give_back(at_the_head=True)
         elif loss.released is None and len(self.carried) > 1:
             # The store is away: who gets the message skips what has ended, and what is released later is found.
+            self._give_back(at_the_head=True)
+        elif loss.waiting and loss.ran is None:
+            # The slot died between two tasks, or of one that was cancelled: those behind it have done nothing.
             self._give_back(at_the_head=True)
         elif loss.waiting:
             # What was lost twice may be the cause: it goes on alone, behind the others.
@@ -135,23 +141,34 @@ class ExperimentRequest(Request):  # type: ignore[misc]
     def _part(self, keeper: Any, waiting: Iterable[str], suspect: Iterable[str]) -> None:
         """Sends what had not begun in a message of its own, and what was lost in another one."""
         try:
-            keeper.publish(waiting)
-            keeper.publish(suspect)
+            self._publish(keeper, waiting, suspect)
         except Exception as error:  # whatever it is, a message that is neither done nor given back blocks a slot
             logger.warning("the tasks of %s could not be sent again: %s", self.id, error)
             self._give_back(at_the_head=False)
         else:
             self.acknowledge()
 
-    def _send_again(self, task_ids: Iterable[str]) -> None:
+    def _send_again(self, task_ids: Sequence[str]) -> None:
         """Sends a message for the tasks that were to come behind one that was stopped, if they still wait."""
         keeper = getattr(self.app, "aerq_keeper", None)
         if keeper is None or not task_ids:
             return
         try:
-            keeper.publish_waiting(task_ids, self.worker_pid)
+            self._publish(keeper, keeper.still_waiting(task_ids, self.worker_pid))
         except Exception as error:  # they are found to be missing, later
             logger.warning("the tasks of %s could not be sent again: %s", self.id, error)
+
+    def _publish(self, keeper: Any, *bundles: Iterable[str]) -> None:
+        """Sends tasks of this message in messages of their own."""
+        kwargs = self.kwargs or {}
+        messages = {message.task_id: message for message in from_kwargs(kwargs)}
+        texts = {one.task_id: one.shown for one in self.carried}
+        limit, _ = self._request_dict.get("timelimit") or (None, None)
+        envelope = Envelope(
+            self.name, str(kwargs.get("aerq", "")), str(kwargs.get("aer", "")), limit, lambda one: texts[one.task_id]
+        )
+        found = [[messages[task_id] for task_id in bundle] for bundle in bundles]
+        keeper.publish_bundles(envelope, [bundle for bundle in found if bundle])
 
     def _give_back(self, at_the_head: bool) -> None:
         channel = self.message.channel
@@ -179,3 +196,11 @@ class ExperimentRequest(Request):  # type: ignore[misc]
         """Sends an event of a task."""
         if one in self._told():
             self._eventer.send(event, uuid=one.task_id, **fields)
+
+
+def _without_memory() -> tuple[WorkerLostError, ExceptionInfo]:
+    """A slot that had no memory left even to say how its task ended, as Celery tells of a slot that died."""
+    try:
+        raise WorkerLostError("the process of its slot ran out of memory")
+    except WorkerLostError as error:
+        return error, ExceptionInfo()

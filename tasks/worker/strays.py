@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 #: A slot that is to start a task, or to drop it because others run it, has done so after so many heartbeats.
 _FOREIGN_HEARTBEATS = 3
+#: A slot is between two tasks of a message for less than this, in seconds.
+_BETWEEN_SECONDS = 0.2
 #: For so long a process that was killed is known by its number; later that may be another's.
 _REMEMBERED_SECONDS = 60.0
 
@@ -32,19 +34,31 @@ class Strays:
         pool: the pool of its slots.
         give_back: takes a task from this worker in the store: its id, the process that had it or None, why, and
             whether the attempt counts.
+        heartbeat_seconds: how often it looks at least. Somebody's cancel makes it look at once, so that what counts is
+            the time that has passed and not how often it has looked.
+        clock: tells the time in seconds.
     """
 
     def __init__(
-        self, records: Records, instance: str, pool: Any, give_back: Callable[[str, int | None, str, bool], object]
+        self,
+        records: Records,
+        instance: str,
+        pool: Any,
+        give_back: Callable[[str, int | None, str, bool], object],
+        *,
+        heartbeat_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._records = records
         self._instance = instance
         self._pool = pool
         self._give_back = give_back
+        self._foreign_seconds = (_FOREIGN_HEARTBEATS - 1) * heartbeat_seconds
+        self._clock = clock
         self._held_before: dict[int, tuple[Any, frozenset[str]]] = {}
-        self._foreign_before: dict[int, tuple[Any, int]] = {}
+        self._foreign_since: dict[int, tuple[Any, float]] = {}
         self._orphans: frozenset[str] = frozenset()
-        self._cancelled_before: dict[int, Any] = {}
+        self._cancelled_since: dict[int, tuple[Any, float]] = {}
         self._killed: dict[int, float] = {}
 
     def stop_what_is_not_ours(self, held: frozenset[str]) -> bool:
@@ -65,38 +79,42 @@ class Strays:
             for key, ids in asked.items()
             if not any(self._runs(active[key][0], tasks[task_id]) for task_id in ids if task_id in tasks)
         }
-        foreign, cancelled = {}, {}
+        now = self._clock()
+        foreign: dict[int, tuple[Any, float]] = {}
+        cancelled: dict[int, tuple[Any, float]] = {}
         for key, ids in strange.items():
             request = active[key][0]
+            if self.was_killed(request.worker_pid):
+                continue  # and its end is not seen yet
             found = {task_id: tasks[task_id] for task_id in ids if task_id in tasks}
             taken = [task for task in found.values() if self._is_taken(task)]
             kills = False
             if any(self._is_cancelled(task, len(ids)) for task in found.values()):
                 # Between two tasks a slot is innocent for a moment.
-                kills = len(ids) == 1 or self._cancelled_before.get(key) is request
-                cancelled[key] = request
+                cancelled[key] = request, _since(self._cancelled_since, key, request, now)
+                kills = len(ids) == 1 or now - cancelled[key][1] >= _BETWEEN_SECONDS
             if taken:
-                same, beats = self._foreign_before.get(key, (None, 0))
-                foreign[key] = request, beats + 1 if same is request else 1
+                foreign[key] = request, _since(self._foreign_since, key, request, now)
                 # What was never seen to be held here is about to start, or to be dropped, unless that takes too long.
-                kills = kills or foreign[key][1] >= _FOREIGN_HEARTBEATS or self._held_and_taken(key, request, found)
+                waited = now - foreign[key][1] >= self._foreign_seconds
+                kills = kills or waited or self._held_and_taken(key, request, found)
             if kills:
                 logger.warning(
                     "killing the slot of task %s, which is not this worker's", request.id, extra={"action": "kill"}
                 )
                 if request.worker_pid in slot_pids(self._pool):
-                    self._killed[request.worker_pid] = time.monotonic()
+                    self._killed[request.worker_pid] = now
                     kill(request.worker_pid)
         self._held_before = {
             key: (request, held.intersection(ids)) for key, (request, ids) in active.items() if not held.isdisjoint(ids)
         }
-        self._foreign_before = foreign
-        self._cancelled_before = cancelled
+        self._foreign_since = foreign
+        self._cancelled_since = cancelled
         return bool(cancelled)
 
     def was_killed(self, pid: int | None) -> bool:
         """Whether a slot was killed for what it ran: whatever else was begun in it is not charged for that."""
-        now = time.monotonic()
+        now = self._clock()
         self._killed = {one: at for one, at in self._killed.items() if now - at < _REMEMBERED_SECONDS}
         return pid in self._killed
 
@@ -136,6 +154,12 @@ class Strays:
             elif settled:
                 self._give_back(task_id, task.pid, "its slot gave it up", False)
         self._orphans = orphans
+
+
+def _since(seen: Mapping[int, tuple[Any, float]], key: int, request: Any, now: float) -> float:
+    """Since when the same has been seen of a request."""
+    same, since = seen.get(key, (None, now))
+    return since if same is request else now
 
 
 def kill(pid: int) -> None:

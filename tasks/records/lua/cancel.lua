@@ -11,7 +11,7 @@ end
 local at, cancelled = now(), 0
 for _, index in ipairs(indexes) do
   local task = load(KEYS[2], index)
-  if tonumber(index) < tasks and not FINAL[task[STATE]] then
+  if tonumber(index) >= 0 and tonumber(index) < tasks and not FINAL[task[STATE]] then
     task[REASON] = ''  -- what an earlier attempt was lost for is not why it was cancelled
     end_task(index, task, 'cancelled', at)
     cancelled = cancelled + 1

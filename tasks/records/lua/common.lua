@@ -70,5 +70,5 @@ end
 -- Whether the job is there and has such a task.
 local function known(index)
   local tasks = redis.call('HGET', KEYS[1], 'tasks')
-  return tasks and tonumber(index) < tonumber(tasks)
+  return tasks and tonumber(index) >= 0 and tonumber(index) < tonumber(tasks)
 end

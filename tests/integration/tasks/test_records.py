@@ -287,6 +287,18 @@ def test_who_never_said_that_it_lives_is_listed_by_what_it_holds(records, server
     assert silent_workers(records, settings) == {"never#1"}
 
 
+@pytest.mark.parametrize("index", [-1, 3])
+def test_a_task_that_a_job_does_not_have_is_neither_started_nor_cancelled_nor_ended(records, index):
+    records.create(job(), {})
+    assert records.cancel("j", [index]) == 0
+    assert records.start("j", index, "w#1", "1:a").answer == "unknown"
+    assert records.release("j", index, "w#1", "lost").answer == "unknown"
+    assert not records.finish("j", index, "1:a", TaskState.DONE)
+    assert not records.fail("j", index, "why", instance="w#1")
+    assert records.tasks("j") == {}
+    assert records.client.hget(keys.job("j"), "left") == b"3"
+
+
 def test_nothing_starts_after_cancel(records):
     records.create(job(), {})
     assert records.cancel("j") == 3

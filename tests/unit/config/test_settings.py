@@ -227,3 +227,9 @@ def test_long_tasks_have_a_queue_of_their_own(settings, seconds, queue):
 def test_a_queue_with_the_name_of_another_one_s_long_tasks_is_refused():
     with pytest.raises(SettingsError, match=r"must not end in '\.long'"):
         Settings(queue="aerq.long")
+
+
+@pytest.mark.parametrize(("long", "seconds"), [(None, 60.0), (0, 90.0), (7, 7.0), (100, 90.0)])
+def test_several_short_tasks_make_no_long_message(long, seconds):
+    found = Settings(broker_url="redis://h/0", message_seconds=90, long_task_seconds=long)
+    assert found.shared_message_seconds == seconds

@@ -9,6 +9,7 @@ from aerq.tasks.worker import strays
 from aerq.tasks.worker.strays import Strays
 
 REQUEST = SimpleNamespace(id="j.0", worker_pid=7)
+HEARTBEAT = 10.0
 ELSEWHERE = TaskRecord(TaskState.RUNNING, 2, instance="other#1")
 
 
@@ -18,7 +19,15 @@ class Worker:
     def __init__(self, monkeypatch):
         pool = SimpleNamespace(_pool=SimpleNamespace(_pool=[SimpleNamespace(pid=7)]))
         self.request, self.said, self.killed, self.given_back = REQUEST, ELSEWHERE, [], []
-        self.strays = Strays(None, "w@h#1", pool, lambda *args: self.given_back.append(args))
+        self.now = 0.0
+        self.strays = Strays(
+            None,
+            "w@h#1",
+            pool,
+            lambda *args: self.given_back.append(args),
+            heartbeat_seconds=HEARTBEAT,
+            clock=lambda: self.now,
+        )
         monkeypatch.setattr(strays, "active_requests", lambda: [self.request])
         monkeypatch.setattr(strays, "kill", self.killed.append)
         monkeypatch.setattr(strays, "read_tasks", lambda _, task_ids: {one: self.word(one) for one in task_ids})
@@ -32,7 +41,8 @@ def parent(monkeypatch):
     return Worker(monkeypatch)
 
 
-def heartbeat(parent, *held):
+def heartbeat(parent, *held, after=HEARTBEAT):
+    parent.now += after
     parent.strays.stop_what_is_not_ours(frozenset(held))
     return parent.killed
 
@@ -118,3 +128,23 @@ def test_one_of_several_tasks_that_was_held_here_and_runs_elsewhere_kills_the_sl
     assert heartbeat(bundle, "j.1") == []
     bundle.said = {"j.1": ELSEWHERE}
     assert heartbeat(bundle) == [7]
+
+
+def test_looks_that_follow_at_once_wait_for_no_heartbeat(parent):
+    """A cancel makes a worker look at once, and a hundred of them a hundred times: that is not a hundred heartbeats."""
+    for _ in range(100):
+        assert heartbeat(parent, after=0.001) == []
+    assert heartbeat(parent, after=2 * HEARTBEAT) == [7]
+
+
+def test_a_slot_between_two_tasks_is_left_alone_however_often_it_is_looked_at(bundle):
+    bundle.said = {"j.1": TaskRecord(TaskState.CANCELLED, 1, instance=HERE)}
+    for _ in range(100):
+        assert heartbeat(bundle, after=0.001) == []
+    assert heartbeat(bundle, after=0.3) == [7]
+
+
+def test_a_slot_is_killed_once(parent):
+    parent.said = TaskRecord(TaskState.CANCELLED, 1)
+    heartbeat(parent)
+    assert heartbeat(parent) == [7]
