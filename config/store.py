@@ -60,7 +60,7 @@ def store_errors(settings: Settings) -> Iterator[None]:
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise UnavailableError(
             f"the store at {where} does not answer; check that its server runs and that {variable} names it "
-            "(after a new `aerq up`, make a new backend)"
+            "(a backend that was made before a new `aerq up` keeps the old address)"
         ) from error
     except redis.InvalidResponse as error:
         raise UnavailableError(f"what answers at {where} is no Redis or Valkey server; check {variable}") from error

@@ -7,6 +7,7 @@ product states, extended stabilizer) nobody can tell before, and nothing is refu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from qiskit.circuit import QuantumCircuit
@@ -45,6 +46,18 @@ def needed_mb(method: str, qubits: int, precision: str = "double") -> int:
         return 0
     doublings = _DOUBLINGS[method] * qubits
     return _mebibytes(_AMPLITUDE_BYTES[precision] << doublings) if doublings < 100 else LARGEST_MB
+
+
+def qubits_in(memory_mb: int, method: str | None) -> int | None:
+    """The qubits of the largest state that fits, or None if the method's states have no certain size.
+
+    Args:
+        memory_mb: MiB that there are.
+        method: Aer's simulation method; `automatic` and None stand for a statevector.
+    """
+    doublings = _DOUBLINGS.get("statevector" if method in (None, "automatic") else str(method))
+    amplitudes = memory_mb * _MEBIBYTE / _AMPLITUDE_BYTES["double"]
+    return None if doublings is None else int(math.log2(amplitudes)) // doublings
 
 
 class MemoryPlanner:

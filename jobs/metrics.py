@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..tasks.records.job import JobRecord
+from ..tasks.records.job import JobCounts, JobRecord
 from ..tasks.records.states import QUEUED, TaskRecord, TaskState
 from ..tasks.records.store import Records
 from .errors import NoSuchJobError
@@ -44,7 +44,8 @@ def job_metrics(records: Records, job_id: str, index: int) -> dict[str, Any]:
         NoSuchJobError: if the job was deleted or has expired.
         UnavailableError: if the store does not answer.
     """
-    record, submitted = _job(records, job_id)
+    record, counts = _job(records, job_id)
+    submitted = counts.created
     task = records.task(job_id, index)
     return {**task_metrics(record.messages[index].task_id, task, submitted), "versions": _versions(record)}
 
@@ -56,7 +57,8 @@ def set_metrics(records: Records, job_id: str) -> dict[str, Any]:
         NoSuchJobError: if the job was deleted or has expired.
         UnavailableError: if the store does not answer.
     """
-    record, submitted = _job(records, job_id)
+    record, counts = _job(records, job_id)
+    submitted = counts.created
     known = records.tasks(job_id)
     tasks = [
         task_metrics(message.task_id, known.get(index, QUEUED), submitted)
@@ -67,7 +69,7 @@ def set_metrics(records: Records, job_id: str) -> dict[str, Any]:
         "job_id": job_id,
         "submitted": submitted,
         "queued": submitted,
-        "started": min(_known(tasks, "started"), default=None),
+        "started": counts.started,
         "finished": None if None in finished else max(finished),
         "seconds_queued": sum(_known(tasks, "seconds_queued")),
         "seconds_kernel": sum(_known(tasks, "seconds_kernel")),
@@ -104,11 +106,11 @@ def queue_position(records: Records, job_id: str, index: int | None = None) -> i
     return before + 1
 
 
-def _job(records: Records, job_id: str) -> tuple[JobRecord, float]:
+def _job(records: Records, job_id: str) -> tuple[JobRecord, JobCounts]:
     record, counts = records.record(job_id), records.counts([job_id])[0]
     if record is None or counts is None:
         raise NoSuchJobError(f"no such job: {job_id}")
-    return record, counts.created
+    return record, counts
 
 
 def _versions(record: JobRecord) -> dict[str, str]:

@@ -16,6 +16,7 @@ from .noise import NoiseFacts
 from .options import RunOptions
 
 _NOT_SPLIT = "max_shot_size was not applied: "
+_NAME_A_METHOD = "; a named method can make it so, such as method='statevector' for a circuit with noise (other counts)"
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,10 @@ class ShotPlanner:
             return ShotPlan(note=_NOT_SPLIT + "runtime_parameter_bind_enable keeps all bindings together")
         expected = self.forecast(index, binding)
         if expected.sampling is Sampling.ONE_STATE:
-            return ShotPlan(note=_NOT_SPLIT + "all shots are drawn from one state")
+            return ShotPlan(note=_NOT_SPLIT + "all shots are drawn from one state, which each task would compute again")
         if expected.sampling is Sampling.UNKNOWN or expected.method is None:
-            return ShotPlan(note=_NOT_SPLIT + "it is not certain that each shot is simulated on its own")
+            hint = _NAME_A_METHOD if self._options.method == "automatic" else ""
+            return ShotPlan(note=_NOT_SPLIT + "it is not certain that each shot is simulated on its own" + hint)
         if not MERGEABLE_SUBTYPES.issuperset(expected.saves):
             return ShotPlan(note=_NOT_SPLIT + "a save instruction sums over all shots")
         ranges = tuple((offset, min(size, shots - offset)) for offset in range(0, shots, size))

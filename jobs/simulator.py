@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ from ..tasks.records.workers import WorkerRecord, live_workers
 from .aerjob import AerJob
 from .aerjobset import AerJobSet
 from .executor import CeleryExecutor
+from .memory import qubits_in
 from .option_values import refuse_time_limit
 from .options import resolve_options
 from .split import split_job
@@ -30,8 +30,6 @@ from .validate import validate_circuits
 _UNKNOWN_SLOT_MB = 16 * 1024
 #: For how many seconds the list of workers is taken as fresh.
 _FRESH_SECONDS = 5.0
-_AMPLITUDE_BYTES = 16
-_MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -200,13 +198,10 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
     def _qubits_of_workers(self, method: str | None) -> int:
         """As `AerSimulator._set_method_config`, from the workers' memory."""
         explicit = self._options_configuration.get("n_qubits")
-        statevector = int(math.log2(self.slot_memory_mb() * _MEBIBYTE / _AMPLITUDE_BYTES))
-        divisors = {"density_matrix": 2, "unitary": 2, "superop": 4}
-        if method in divisors:
-            return statevector // divisors[method]
         if method in ("matrix_product_state", "extended_stabilizer", "stabilizer") and explicit is not None:
             return int(explicit)
-        return statevector
+        memory_mb = self.slot_memory_mb()
+        return qubits_in(memory_mb, method) or qubits_in(memory_mb, "statevector") or 0
 
     def __getstate__(self) -> dict[str, Any]:
         """What was seen of the workers stays behind; a copy asks anew."""

@@ -69,12 +69,19 @@ class BackendChoice:
         """The qubits that a slot may hold, as far as that can be known before there is one."""
         from qiskit_aer import AerSimulator
 
+        from ...config import LocalCluster
+        from ...config.local.discovery import find_running
         from ...config.settings import Settings
+        from ...tasks.worker.limits import kernel_limits
+        from ..memory import qubits_in
 
+        settings = Settings()
         here = int(AerSimulator(**self.options).num_qubits)
-        if self.workers is None and Settings().broker_url is not None:
+        if self.workers is None and (settings.broker_url is not None or find_running() is not None):
             return max(here, _WIDEST_ANYWHERE)
-        return here
+        limits = kernel_limits(settings, LocalCluster(self.workers).workers)
+        fits = None if limits.memory_mb is None else qubits_in(limits.memory_mb, self.method)
+        return here if fits is None else min(here, fits)
 
     @contextlib.contextmanager
     def connect(self, target: Any) -> Iterator[Any]:

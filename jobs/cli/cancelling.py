@@ -37,10 +37,12 @@ def cancel(job_id: str, as_json: bool) -> None:
     job.cancel()
     after = _cancelled(job.metrics())
     status = job.status().name
+    machine = as_json or not stdout_is_a_terminal()
+    if machine:
+        click.echo(json.dumps({"job_id": job_id, "status": status, "cancelled": after - before}, indent=2))
     if not after:
         raise RunError(f"job {job_id} had ended already ({status}); nothing was cancelled")
-    if as_json or not stdout_is_a_terminal():
-        click.echo(json.dumps({"job_id": job_id, "status": status, "cancelled": after - before}, indent=2))
+    if machine:
         return
     tasks = "1 task" if after - before == 1 else f"{after - before} tasks"
     click.echo(f"job {job_id} is cancelled ({tasks} now)")

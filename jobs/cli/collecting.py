@@ -54,8 +54,8 @@ class Collection:
         return self._report(dict(zip(self._experiments(), range(len(result.results)), strict=False)), result, {})
 
     def partial_report(self) -> RunReport | None:
-        """The report on a set of which some tasks ended without a result; None if that is not how it stands."""
-        found = self.job.executor().records.tasks(self.record.job_id)
+        """The report on a job of which tasks ended without a result; None if that is not how it stands."""
+        found = self.job.executor().records.tasks(self.record.job_id, self.tasks)
         missing = {index: task for index, task in found.items() if not task.state.has_result}
         if not missing or len(found) < len(self.tasks) or not all(task.state.final for task in missing.values()):
             return None
@@ -68,7 +68,7 @@ class Collection:
         fine = [experiment for experiment in self._experiments() if experiment not in reasons]
         # one task has all experiments that it runs, or a part of one, so what is fine is made of whole tasks
         wanted = [index for index in self.tasks if self.record.messages[index].first not in reasons]
-        result = self.job.worker_results(wanted) if wanted else None
+        result = self.job.worker_results(wanted) if wanted else None  # of a set: a handle of one task has none here
         return self._report({experiment: place for place, experiment in enumerate(fine)}, result, reasons)
 
     def _experiments(self) -> dict[int, int]:

@@ -13,9 +13,15 @@ _VARIABLE = "_AERQ_COMPLETE"
 
 @click.command(
     epilog="""\b
-bash:  aerq completion bash > ~/.local/share/bash-completion/completions/aerq
-zsh:   aerq completion zsh > ~/.zfunc/_aerq      (with ~/.zfunc in fpath)
-fish:  aerq completion fish > ~/.config/fish/completions/aerq.fish""",
+bash:
+  mkdir -p ~/.local/share/bash-completion/completions
+  aerq completion bash > ~/.local/share/bash-completion/completions/aerq
+zsh (with ~/.zfunc in fpath):
+  mkdir -p ~/.zfunc
+  aerq completion zsh > ~/.zfunc/_aerq
+fish:
+  mkdir -p ~/.config/fish/completions
+  aerq completion fish > ~/.config/fish/completions/aerq.fish""",
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context

@@ -91,18 +91,20 @@ def _show(summaries: Sequence[JobSummary]) -> None:
     if not summaries:
         click.echo("no jobs")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    tagged = any(summary.tags for summary in summaries)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))  # with ids of 36 letters, 80 are few
     table.add_column("Job", no_wrap=True)
-    table.add_column("Status")
-    table.add_column("Tasks", justify="right")
+    table.add_column("Status", no_wrap=True)
+    table.add_column("Tasks", justify="right", no_wrap=True)
     table.add_column("Submitted", no_wrap=True)
-    table.add_column("Tags", overflow="fold")
+    if tagged:
+        table.add_column("Tags", overflow="fold")
     for summary in summaries:
         table.add_row(
             Text(one_line(summary.job_id)),
             Text(summary.status, style=style(summary.status)),
             f"{summary.ended}/{summary.tasks}",
-            clock(summary.submitted),
-            Text(one_line(", ".join(summary.tags))),
+            clock(summary.submitted)[: len("2026-11-21 18:30")],
+            *([Text(one_line(", ".join(summary.tags)))] if tagged else []),
         )
     Console().print(table)

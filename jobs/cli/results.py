@@ -96,7 +96,7 @@ def _refuse_unfinished(job: Any) -> None:
 
 
 def _collected(job: Any, timeout: float | None) -> RunReport:
-    """What a job gave; of a set, also where some of its tasks have no result."""
+    """What a job gave, also where some of its tasks have no result."""
     from ..errors import JobError
     from .collecting import Collection
 
@@ -104,7 +104,7 @@ def _collected(job: Any, timeout: float | None) -> RunReport:
     try:
         return collection.report(_waited(job, timeout))
     except JobError:
-        report = collection.partial_report() if hasattr(job, "worker_results") else None
+        report = collection.partial_report()
         if report is None:
             raise
         return report

@@ -128,6 +128,7 @@ def fail_if_failed(report: RunReport) -> None:
         return
     first = report.failed[0]
     if len(report.circuits) == 1:
-        raise RunError(f"the circuit {first.name!r} failed: {first.error}")
+        how = "failed:" if first.status == "ERROR" else "was"
+        raise RunError(f"the circuit {first.name!r} {how} {first.error}")
     how = "failed" if all(circuit.status == "ERROR" for circuit in report.failed) else "failed or were cancelled"
     raise RunError(f"{len(report.failed)} of {len(report.circuits)} circuits {how}; {first.name!r}: {first.error}")

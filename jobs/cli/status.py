@@ -39,7 +39,11 @@ def status(job_id: str, log: bool, as_json: bool) -> None:
 
     job = find_job(job_id)
     metrics = job.metrics()
-    summary = JobSummary.of_metrics(job.job_id(), metrics, job.job_tags)
+    counts = job.executor().records.counts([job.job_id()])[0]  # none of a task alone
+    if counts is None:
+        summary = JobSummary.of_metrics(job.job_id(), metrics, job.job_tags)
+    else:
+        summary = JobSummary.of_counts(job.job_id(), job.job_tags, counts)
     tasks = metrics.get("tasks", [metrics])
     document = {
         **summary.to_dict(),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _OUTCOMES_OF_FEW, _FEW = 16, 3
 _OUTCOMES_OF_MANY = 4
 #: The longest bar of a share.
-_BAR = 20
+_BAR = 10
 
 
 def counts_table(report: RunReport) -> Table:
@@ -25,11 +25,11 @@ def counts_table(report: RunReport) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Circuit", overflow="fold")
-    table.add_column("Qubits", justify="right")
-    table.add_column("Method", overflow="fold")
+    table.add_column("Qubits", justify="right", no_wrap=True)
+    table.add_column("Method", no_wrap=True)
     table.add_column("Outcome", overflow="fold")
-    table.add_column("Counts", justify="right")
-    table.add_column("Share", justify="right")
+    table.add_column("Counts", justify="right", no_wrap=True)
+    table.add_column("Share", justify="right", no_wrap=True)
     table.add_column("", width=_BAR, no_wrap=True)
     most = _OUTCOMES_OF_FEW if len(report.circuits) <= _FEW else _OUTCOMES_OF_MANY
     for circuit in report.circuits:

@@ -4,7 +4,7 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return {0, 0} end
 local indexes = ARGV
 local tasks = tonumber(redis.call('HGET', KEYS[1], 'tasks'))
 if #ARGV == 0 then
-  redis.call('HSETNX', KEYS[1], 'cancel', tostring(now()))
+  redis.call('HSETNX', KEYS[1], 'cancel', exact(now()))
   indexes = {}
   for i = 0, tasks - 1 do indexes[i + 1] = tostring(i) end
 end

@@ -9,6 +9,9 @@ local function now()
   return tonumber(t[1]) + tonumber(t[2]) / 1e6
 end
 
+-- A number as text that reads back as the same number; tostring() drops what is less than a tenth of a millisecond.
+local function exact(number) return string.format('%.17g', number) end
+
 local function load(tasks, index)
   local raw = redis.call('HGET', tasks, index)
   if raw then return cmsgpack.unpack(raw) end
@@ -55,7 +58,7 @@ end
 local function count_ended(state, number, at)
   redis.call('HINCRBY', KEYS[1], state, number)
   if redis.call('HINCRBY', KEYS[1], 'left', -number) == 0 then
-    redis.call('HSET', KEYS[1], 'finished', tostring(at))
+    redis.call('HSET', KEYS[1], 'finished', exact(at))
   end
   local ttl = tonumber(redis.call('HGET', KEYS[1], 'ttl'))
   for k = 1, 3 do redis.call('EXPIRE', KEYS[k], ttl) end

@@ -32,7 +32,7 @@ redis.call('SADD', held(instance), task_id(index))
 -- Nobody looks for what an instance holds unless it is listed; its heartbeat lists it too.
 redis.call('ZADD', KEYS[4], 'NX', task[STARTED], instance)
 redis.call('HINCRBY', KEYS[1], 'running', 1)
-redis.call('HSETNX', KEYS[1], 'started', tostring(task[STARTED]))
+redis.call('HSETNX', KEYS[1], 'started', exact(task[STARTED]))
 -- A job that waited long is not forgotten while it runs.
 for k = 1, 2 do redis.call('EXPIRE', KEYS[k], redis.call('HGET', KEYS[1], 'ttl')) end
 return {'run', task[ATTEMPT]}

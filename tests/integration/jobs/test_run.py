@@ -192,7 +192,8 @@ def test_a_result_says_which_shots_were_not_split(backend, cluster):
     ideal = circuits(2)
     options = {"shots": 20, "seed_simulator": 9, "memory": True}
     job = backend.run([ideal[0], feedback, ideal[1]], max_shot_size=5, **options)
-    notes = [{"text": "max_shot_size was not applied: all shots are drawn from one state", "experiments": [0, 2]}]
+    text = "max_shot_size was not applied: all shots are drawn from one state, which each task would compute again"
+    notes = [{"text": text, "experiments": [0, 2]}]
     result = job.result(timeout=TIMEOUT)
     assert len(job.worker_job()) == 6
     assert result.metadata["aerq"] == {"notes": notes}

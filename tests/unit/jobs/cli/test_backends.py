@@ -1,8 +1,12 @@
 """What is transpiled for, and what is known of the workers before they are asked."""
 
+from pathlib import Path
+
 import pytest
 from qiskit_aer import AerSimulator
 
+from aerq.config import Settings
+from aerq.config.local import discovery
 from aerq.jobs import AerqSimulator
 from aerq.jobs.cli.backends import BackendChoice
 
@@ -25,14 +29,25 @@ def test_the_target_is_as_wide_as_its_circuits_whatever_this_machine_has() -> No
     assert BackendChoice(method="stabilizer").target(5000).options.method == "stabilizer"
 
 
-def test_only_workers_elsewhere_may_have_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = AerSimulator().num_qubits
+def test_only_workers_elsewhere_may_have_more_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("AERQ_SLOT_MEMORY_MB", "1024")
     assert BackendChoice().widest() == 63
-    assert BackendChoice(workers=2).widest() == here
+    assert BackendChoice(workers=2).widest() == 26
     assert BackendChoice(method="stabilizer").widest() == 10000
     monkeypatch.delenv("AERQ_BROKER_URL")
-    assert BackendChoice().widest() == here
-    assert BackendChoice(method="density_matrix").widest() == here // 2
+    assert BackendChoice().widest() == 26
+    assert BackendChoice(method="density_matrix").widest() == 13
+    monkeypatch.delenv("AERQ_SLOT_MEMORY_MB")
+    assert BackendChoice(workers=1).widest() == BackendChoice(workers=2).widest() + 1
+    assert BackendChoice(workers=1).widest() <= AerSimulator().num_qubits
+
+
+def test_a_cluster_that_runs_on_this_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "find_running", lambda: Settings(broker_url="redis://127.0.0.1:1/0"))
+    monkeypatch.delenv("AERQ_BROKER_URL")
+    assert BackendChoice().widest() == 63
+    assert BackendChoice(workers=2).widest() < 63
 
 
 @pytest.mark.parametrize("device", [None, 2])
