@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import functools
 import gc
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -28,7 +30,7 @@ import numpy as np
 import plot
 import psutil
 import workloads
-from contestants import Contestant
+from contestants import Contestant, OnItsTurn
 from processes import cluster_processes, peak_mb
 from rich.console import Console
 from rich.table import Table
@@ -38,6 +40,10 @@ from aerq.config import LocalCluster, Settings
 from aerq.jobs import AerqSimulator
 
 LOCAL = "local, 1 thread"
+#: What several contestants run.
+WORKLOADS = ("tiny", "sweep", "medium", "heavy", "split")
+#: All that is measured.
+PARTS = (*WORKLOADS, "round_trip_seconds", "statevector", "submit", "sizes")
 
 
 def seconds_of(run: Callable[..., Any], *args: Any, **options: Any) -> tuple[float, Any]:
@@ -48,7 +54,7 @@ def seconds_of(run: Callable[..., Any], *args: Any, **options: Any) -> tuple[flo
     return time.perf_counter() - start, found
 
 
-def compare(work: Workload, field: Mapping[str, Contestant], repeat: int) -> dict[str, Any]:
+def compare(work: Workload, field: Mapping[str, Contestant | OnItsTurn], repeat: int) -> dict[str, Any]:
     """The contestants take turns on one workload.
 
     Raises:
@@ -58,7 +64,9 @@ def compare(work: Workload, field: Mapping[str, Contestant], repeat: int) -> dic
     expected: Any = None
     for _ in range(repeat):
         for name, contestant in field.items():
-            took, counts = seconds_of(contestant, work)
+            ready = contestant.turn() if isinstance(contestant, OnItsTurn) else contextlib.nullcontext(contestant)
+            with ready as run:
+                took, counts = seconds_of(run, work)
             seconds[name].append(took)
             expected = counts if expected is None else expected
             if counts != expected:
@@ -174,10 +182,6 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             "local, all threads": contestants.local(max_parallel_experiments=0),
             "process pool": stack.enter_context(contestants.process_pool(slots)),
         }
-        try:
-            everybody["Dask"] = stack.enter_context(contestants.dask(slots))
-        except ImportError:
-            print("no Dask: pip install distributed", file=sys.stderr)
         everybody["plain Celery"] = contestants.plain
         ours = {
             "aerq, 1 per task": contestants.aerq(cluster),
@@ -187,63 +191,82 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         warm = workloads.tiny(20)
         for contestant in (*everybody.values(), *ours.values()):
             contestant(warm)
+        others: dict[str, OnItsTurn] = {}
+        if importlib.util.find_spec("distributed"):
+            # Idle it takes a twelfth of a core, which only those who use all cores would miss.
+            others["Dask"] = OnItsTurn(functools.partial(contestants.dask, slots), warm)
+        else:
+            print("no Dask: pip install distributed", file=sys.stderr)
 
         count = 200 if quick else 1000
-        without_noise = {**everybody, **ours}
+        without_noise: dict[str, Contestant | OnItsTurn] = {**everybody, **others, **ours}
         noisy = {name: each for name, each in without_noise.items() if name != "plain Celery"}
-        tiny = compare(workloads.tiny(count), without_noise, repeat)
-        floors = [seconds_of(contestants.nothing, count)[0] for _ in range(repeat)]
-        tiny["seconds"]["plain Celery, nothing"] = statistics.median(floors)
-        rows = [
-            tiny,
-            compare(workloads.sweep(count), without_noise, repeat),
-            compare(workloads.medium(20 if quick else 200), noisy, repeat),
-            compare(workloads.heavy(2 if quick else 8), without_noise, repeat),
-        ]
         shots = 10_000 if quick else 100_000
         pieces = {"aerq, shots split": contestants.aerq(cluster, max_shot_size=shots // (4 * slots))}
-        field = {name: everybody[name] for name in (LOCAL, "local, all threads")}
-        rows.append(compare(workloads.split(shots), {**field, **pieces}, repeat))
-        report["workloads"] = rows
-        report["round_trip_seconds"] = round_trips(backend, 30 if quick else 200)
-        report["statevector"] = statevector_out(backend, 18 if quick else 22, repeat)
-        report["submit"] = submits(backend, count, repeat)
-        # A client of its own: this process holds the memory of all contestants.
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as client:
-            most = 1000 if quick else given.most
-            report["sizes"] = client.submit(sizes, cluster.settings, os.getpid(), most).result()
+        alone = {name: everybody[name] for name in (LOCAL, "local, all threads")}
+
+        def tiny() -> dict[str, Any]:
+            found = compare(workloads.tiny(count), without_noise, repeat)
+            floors = [seconds_of(contestants.nothing, count)[0] for _ in range(repeat)]
+            found["seconds"]["plain Celery, nothing"] = statistics.median(floors)
+            return found
+
+        def many() -> list[dict[str, Any]]:
+            # A client of its own: this process holds the memory of all contestants.
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as client:
+                most = 1000 if quick else given.most
+                return client.submit(sizes, cluster.settings, os.getpid(), most).result()
+
+        parts: dict[str, Callable[[], Any]] = {
+            "tiny": tiny,
+            "sweep": lambda: compare(workloads.sweep(count), without_noise, repeat),
+            "medium": lambda: compare(workloads.medium(20 if quick else 200), noisy, repeat),
+            "heavy": lambda: compare(workloads.heavy(2 if quick else 8), without_noise, repeat),
+            "split": lambda: compare(workloads.split(shots), {**alone, **pieces}, repeat),
+            "round_trip_seconds": lambda: round_trips(backend, 30 if quick else 200),
+            "statevector": lambda: statevector_out(backend, 18 if quick else 22, repeat),
+            "submit": lambda: submits(backend, count, repeat),
+            "sizes": many,
+        }
+        wanted = given.only or parts
+        for number, name in enumerate(wanted, 1):
+            print(f"{number} of {len(wanted)}: {name}", file=sys.stderr)
+            report[name] = parts[name]()
     report["ratios"] = ratios(report)
     return report
 
 
-def ratios(report: dict[str, Any]) -> dict[str, float]:
-    """The figures by which aerq is judged."""
-    tiny, sweep, medium, heavy, split = (row["seconds"] for row in report["workloads"])
+def ratios(report: Mapping[str, Any]) -> dict[str, float]:
+    """The figures by which aerq is judged, as far as they were measured."""
     each, auto = "aerq, 1 per task", "aerq, auto"
-    trips = report["round_trip_seconds"]
-    found = {
-        "heavy: local 1 thread / aerq": heavy[LOCAL] / heavy[each],
-        "tiny, auto: local 1 thread / aerq": tiny[LOCAL] / tiny[auto],
-        "tiny, 1 per task: plain Celery / aerq": tiny["plain Celery"] / tiny[each],
-        "tiny, 1 per task: plain Celery doing nothing / aerq": tiny["plain Celery, nothing"] / tiny[each],
-        "medium, 1 per task: local 1 thread / aerq": medium[LOCAL] / medium[each],
-        "medium, auto: local 1 thread / aerq": medium[LOCAL] / medium[auto],
-        "split: local 1 thread / aerq": split[LOCAL] / split["aerq, shots split"],
-        "sweep, auto: local 1 thread / aerq": sweep[LOCAL] / sweep[auto],
-        "run() returns, seconds": report["submit"]["seconds"]["1"],
-        "round trip p50: aerq / plain Celery doing nothing": trips["aerq"]["p50"]
-        / trips["plain Celery, nothing"]["p50"],
-        "statevector: aerq - local, seconds": report["statevector"]["difference"],
-    }
-    if "Dask" in tiny:
-        found["tiny, 1 per task: Dask / aerq"] = tiny["Dask"] / tiny[each]
-    by_size = {
-        (row["experiments"], row["max_job_size"]): row["seconds"] / row["experiments"] for row in report["sizes"]
-    }
-    most = max(count for count, _ in by_size)
-    for size in (1, "auto"):
-        found[f"cost per experiment, {most} / 1000, {size}"] = by_size[most, size] / by_size[min(most, 1000), size]
-    found[f"client's memory at {most} experiments, MiB"] = max(row["client_peak_mb"] for row in report["sizes"])
+    celery, nothing = "plain Celery", "plain Celery, nothing"
+    found: dict[str, float] = {}
+    for part, words, theirs, mine in (
+        ("heavy", "heavy: local 1 thread / aerq", LOCAL, each),
+        ("tiny", "tiny, auto: local 1 thread / aerq", LOCAL, auto),
+        ("tiny", "tiny, 1 per task: plain Celery / aerq", celery, each),
+        ("tiny", "tiny, 1 per task: plain Celery doing nothing / aerq", nothing, each),
+        ("tiny", "tiny, 1 per task: Dask / aerq", "Dask", each),
+        ("medium", "medium, 1 per task: local 1 thread / aerq", LOCAL, each),
+        ("medium", "medium, auto: local 1 thread / aerq", LOCAL, auto),
+        ("split", "split: local 1 thread / aerq", LOCAL, "aerq, shots split"),
+        ("sweep", "sweep, auto: local 1 thread / aerq", LOCAL, auto),
+    ):
+        seconds = report.get(part, {}).get("seconds", {})
+        if theirs in seconds:
+            found[words] = seconds[theirs] / seconds[mine]
+    if "submit" in report:
+        found["run() returns, seconds"] = report["submit"]["seconds"]["1"]
+    if trips := report.get("round_trip_seconds"):
+        found["round trip p50: aerq / plain Celery doing nothing"] = trips["aerq"]["p50"] / trips[nothing]["p50"]
+    if "statevector" in report:
+        found["statevector: aerq - local, seconds"] = report["statevector"]["difference"]
+    if rows := report.get("sizes"):
+        by_size = {(row["experiments"], row["max_job_size"]): row["seconds"] / row["experiments"] for row in rows}
+        most = max(count for count, _ in by_size)
+        for size in (1, "auto"):
+            found[f"cost per experiment, {most} / 1000, {size}"] = by_size[most, size] / by_size[min(most, 1000), size]
+        found[f"client's memory at {most} experiments, MiB"] = max(row["client_peak_mb"] for row in rows)
     return found
 
 
@@ -260,22 +283,24 @@ def show(report: dict[str, Any]) -> None:
     """Prints the report."""
     console = Console(width=120)
     console.print(f"{report['date']}  {report['processor']}, {report['cores']} cores, {report['slots']} slots")
-    for row in report["workloads"]:
+    for row in (report[name] for name in WORKLOADS if name in report):
         table = Table(title=row["workload"], title_justify="left")
         for heading in ("", "seconds", "local, 1 thread / this"):
             table.add_column(heading, justify="right" if heading else "left")
         for name, took in row["seconds"].items():
             table.add_row(name, f"{took:.2f}", f"{row['seconds'][LOCAL] / took:.2f}")
         console.print(table)
-    table = Table(title="cost against the number of experiments", title_justify="left")
-    for heading in ("experiments", "max_job_size", "seconds", "ms each", "run() returns", "client MiB", "store MiB"):
-        table.add_column(heading, justify="right")
-    for row in report["sizes"]:
-        each = 1000 * row["seconds"] / row["experiments"]
-        memory = row["peak_mb"]["store"]
-        values = (f"{row['seconds']:.2f}", f"{each:.2f}", f"{row['run_returns_seconds']:.2f}", row["client_peak_mb"])
-        table.add_row(str(row["experiments"]), str(row["max_job_size"]), *map(str, values), str(memory))
-    console.print(table)
+    if "sizes" in report:
+        table = Table(title="cost against the number of experiments", title_justify="left")
+        headings = ("experiments", "max_job_size", "seconds", "ms each", "run() returns", "client MiB", "store MiB")
+        for heading in headings:
+            table.add_column(heading, justify="right")
+        for row in report["sizes"]:
+            seconds = row["seconds"], 1000 * row["seconds"] / row["experiments"], row["run_returns_seconds"]
+            memory = row["client_peak_mb"], row["peak_mb"]["store"]
+            values = (row["experiments"], row["max_job_size"], *(f"{value:.2f}" for value in seconds), *memory)
+            table.add_row(*map(str, values))
+        console.print(table)
     table = Table(title="ratios and figures", title_justify="left")
     table.add_column("")
     table.add_column("measured", justify="right")
@@ -290,6 +315,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="turns; the median is shown (default: 3)")
     parser.add_argument("--quick", action="store_true", help="small workloads, a minute or two")
     parser.add_argument("--most", type=int, default=100_000, help="largest number of experiments (default: 100000)")
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure this alone; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
     parser.add_argument("--png", type=Path, metavar="FILE", help="draw them into FILE")
     given = parser.parse_args()
@@ -297,7 +323,7 @@ def main() -> None:
     if given.json:
         given.json.write_text(json.dumps(report, indent=2) + "\n")
     if given.png:
-        plot.draw(report, given.png)
+        plot.draw(report, WORKLOADS, given.png)
     show(report)
 
 

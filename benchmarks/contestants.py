@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,26 @@ def process_pool(slots: int) -> Iterator[Contestant]:
             return [future.result() for future in futures]
 
         yield run
+
+
+@dataclass(frozen=True)
+class OnItsTurn:
+    """A contestant that is there for its own turns only, because it needs time while it has nothing to do.
+
+    Attributes:
+        open: makes it ready.
+        warm: what it runs before its turn counts.
+    """
+
+    open: Callable[[], contextlib.AbstractContextManager[Contestant]]
+    warm: Workload
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[Contestant]:
+        """The contestant, ready to run."""
+        with self.open() as run:
+            run(self.warm)
+            yield run
 
 
 @contextlib.contextmanager

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 
-def draw(report: dict[str, Any], file: Path) -> None:
-    """Draws the workloads, and the cost against the number of experiments."""
-    rows = report["workloads"]
+def draw(report: dict[str, Any], workloads: Sequence[str], file: Path) -> None:
+    """Draws the workloads, and the cost against the number of experiments, as far as they were measured."""
+    rows = [report[name] for name in workloads if name in report]
     figure = Figure(figsize=(14, 8), layout="constrained")
     axes = figure.subplots(2, 3).flatten()
     for place, row in zip(axes, rows, strict=False):
@@ -22,7 +23,7 @@ def draw(report: dict[str, Any], file: Path) -> None:
         place.set_xlabel("seconds")
     last = axes[len(rows)]
     for size in (1, "auto"):
-        points = [row for row in report["sizes"] if row["max_job_size"] == size]
+        points = [row for row in report.get("sizes", ()) if row["max_job_size"] == size]
         counts = [row["experiments"] for row in points]
         last.loglog(
             counts, [1000 * row["seconds"] / row["experiments"] for row in points], "o-", label=f"{size} per task"
