@@ -79,8 +79,8 @@ class ExperimentRequest(Request):  # type: ignore[misc]
         states = str(fields["result"]).strip("'\"").split()
         for one, state in zip(self._told(), states, strict=False):
             if event := _EVENTS.get(state):
-                runtime = fields["runtime"] / len(states)
-                self._tell(one, event, result=state, runtime=runtime, exception=_SEE, traceback="")
+                why = {"exception": _SEE, "traceback": ""} if event == "task-failed" else {"result": state}
+                self._tell(one, event, runtime=fields["runtime"] / len(states), **why)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """Hears that a time limit has passed. The limit is the message's, so what had not begun gets another one."""

@@ -281,3 +281,5 @@ def test_flower_hears_of_each_task(site):
     assert [heard["task-received"][one]["kwargs"] for one in job.ids()] == [
         f"circuit=bell{n} qubits=2 shots={SHOTS}" for n in range(TASKS)
     ]
+    assert {heard["task-succeeded"][one].get("result") for one in job.ids()} == {"done"}
+    assert not any("exception" in heard["task-succeeded"][one] for one in job.ids())
