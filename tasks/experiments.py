@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from celery import Celery, Task
@@ -64,7 +64,7 @@ class Ended:
     state: TaskState
     seconds: float
     reason: str = ""
-    parts: Sequence[bytes | memoryview] = ()
+    parts: list[memoryview] = field(default_factory=list)
 
     def fields(self) -> dict[str, Any]:
         """What is recorded of it."""
@@ -194,8 +194,11 @@ class Slot:
             raise
         except Exception as error:
             failed = Ended(TaskState.FAILED, ended.seconds, reason_of(error))
+        ended.parts.clear()  # it may be their memory that is missing
+        found = self._persist(lambda: record(failed))
+        with contextlib.suppress(Exception):
             logger.warning("a result could not be stored: %s", failed.reason, extra={"action": "end_task"})
-        return failed, self._persist(lambda: record(failed))
+        return failed, found
 
     def refuse(self, task_ids: Iterable[str], reason: str, instance: str) -> None:
         """Ends tasks whose message cannot be read, unless another worker has them by now."""

@@ -94,8 +94,8 @@ class Child:
         self._process.wait()
 
     def note(self, line: str) -> None:
-        """Writes a line of our own into its log."""
-        with self._log.open("a") as output:
+        """Writes a line of our own into its log, if there is room for it."""
+        with contextlib.suppress(OSError), self._log.open("a") as output:
             output.write(line + "\n")
 
     def last_lines(self, *hidden: str) -> str:

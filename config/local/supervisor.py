@@ -52,6 +52,7 @@ class Supervisor:
         self._environment: dict[str, str] = {}
         self._ready_in_worker = -1
         self._failed_workers = 0
+        self._orphaned_groups: list[int] = []
 
     def run(self) -> None:
         """From the start to the end of the cluster."""
@@ -61,6 +62,7 @@ class Supervisor:
                 self._events.wait(None)
                 self._check(self._children[:1])  # Flower is not needed
                 self._replace_worker()
+                self._reap_orphans()
         except StartError as error:
             self._say(error=str(error), log=error.child.last_lines(self._password) if error.child else "")
         finally:
@@ -111,9 +113,23 @@ class Supervisor:
             self._failed_workers += 1
         if how == ENDED_AS_TOLD or self._failed_workers >= WORKERS_TO_TRY:
             raise StartError(f"{worker.name} ended {how}", worker)
+        self._children.remove(worker)
         worker.bury()
+        self._orphaned_groups.append(worker.pid)
         worker.note(f"the worker ended {how}; another one takes its place")
-        self._children[1] = self._start_worker()
+        try:
+            self._children.insert(1, self._start_worker())
+        except OSError as error:
+            raise StartError(f"{worker.name} ended {how}, and another one cannot start: {error}", worker) from error
+
+    def _reap_orphans(self) -> None:
+        """Frees the ids of the slots of dead workers, which this process has adopted."""
+        for group in list(self._orphaned_groups):
+            try:
+                while os.waitpid(-group, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:  # that was the last of them
+                self._orphaned_groups.remove(group)
 
     def _start_valkey(self) -> ValkeyChild:
         for _ in range(PORTS_TO_TRY):

@@ -37,6 +37,8 @@ def cause_of_loss(error: BaseException, estimate_mb: int, slot_memory_mb: int | 
         what = _SIGNALS.get(found[1], f"was ended by a signal ({found[1]})")
     elif found := _EXIT_CODE.search(text):
         what = f"ended with exit code {found[1]}"
+        if found[1] == "0":  # which a slot does by itself only when it cannot even say what is wrong
+            what += ", as when it has no memory left"
     elif "out of memory" in text:
         what = "ran out of memory"
     else:

@@ -18,7 +18,7 @@ from celery import Celery
 
 from ...config.errors import AerqError
 from ...config.settings import Settings
-from ..message import task_id
+from ..message import parse_task_id, task_id
 from ..records.bulk import read_tasks
 from ..records.states import TaskRecord, TaskState
 from ..records.store import OpenJob, OpenTasks
@@ -159,24 +159,38 @@ class Reconciler:
             name = instance.partition("#")[0]
             waiting: set[str] = set()
             suspects: set[str] = set()
+            parted: dict[str, frozenset[str]] = {}
             for held in held_tasks(records, settings, instance):
                 released = self._keeper.release(held, instance, f"its worker {name} died or was cut off")
                 if released.answer == "queued":
                     (waiting if released.attempts <= LOSSES_AT_THE_HEAD else suspects).add(held)
             if isinstance(self._broker, RedisBroker) and waiting | suspects:
                 out = self._broker.out()
-                parted = {tag: carried for tag, carried in out.items() if carried & suspects}
-                tags = {tag: carried for tag, carried in out.items() if carried & waiting and tag not in parted}
+                # What was lost twice may be why the workers died: it goes on alone, behind the others.
+                ours = self._of_this_queue(suspects)
+                parted = {tag: carried for tag, carried in out.items() if carried & ours}
+                tags = {
+                    tag: carried for tag, carried in out.items() if carried & (waiting | suspects) and tag not in parted
+                }
                 self._broker.give_back(tags)
                 waiting = waiting.difference(*tags.values())
-                # What was lost twice may be why the workers died: it goes on alone, behind the others.
-                self._broker.drop(parted)
+                suspects = suspects.difference(*tags.values())
                 waiting |= self._still_wait(frozenset().union(*parted.values()) - suspects)
             self._send(waiting)
             self._send(suspects)
+            if parted and isinstance(self._broker, RedisBroker):
+                self._broker.drop(parted)
             withdraw_worker(records, settings, instance)
             del self._silent[instance]
             logger.warning("worker %s is gone", instance, extra={"action": "bury"})
+
+    def _of_this_queue(self, task_ids: Iterable[str]) -> set[str]:
+        """Those tasks whose messages this worker may send: workers of all queues of a store bury each other."""
+        places = {one: place[0] for one in task_ids if (place := parse_task_id(one))}
+        if not places:
+            return set()
+        ours = {job.job_id for job in self._keeper.records.open_jobs(self._settings.queue)}
+        return {one for one, job_id in places.items() if job_id in ours}
 
     def _still_wait(self, task_ids: Iterable[str]) -> set[str]:
         tasks = read_tasks(self._keeper.records, task_ids)

@@ -21,6 +21,7 @@ from ..records.states import TaskState
 from .causes import cause_of_loss
 from .deliveries import let_go
 from .losses import LOSSES_AT_THE_HEAD
+from .strays import kill
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +98,12 @@ class ExperimentRequest(Request):  # type: ignore[misc]
             # Celery tells nobody of what it ignores, and Flower would show for ever that it runs.
             self.send_event("task-revoked", terminated=False, signum=None, expired=False)
         keeper = getattr(self.app, "aerq_keeper", None)
-        if isinstance(error, MemoryError):
-            # Celery raises it again, here, and the whole worker would end for what one slot has lacked.
+        without_memory = isinstance(error, MemoryError)
+        if without_memory:
+            # Celery raises it again, here, and the whole worker would end for what one slot has lacked. That one would
+            # lack it for the next task, too.
+            if self.worker_pid is not None:
+                kill(self.worker_pid)
             error, exc_info = _without_memory()
         died = isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt)
         if keeper is None or not died or self._already_cancelled or self._already_revoked:
@@ -124,7 +129,7 @@ class ExperimentRequest(Request):  # type: ignore[misc]
             self._give_back(at_the_head=True)
         elif loss.waiting and loss.ran is None:
             # The slot died between two tasks, or of one that was cancelled: those behind it have done nothing.
-            self._give_back(at_the_head=True)
+            self._give_back(at_the_head=not without_memory)
         elif loss.waiting:
             # What was lost twice may be the cause: it goes on alone, behind the others.
             self._part(keeper, loss.waiting, [loss.ran] if again else [])
@@ -160,6 +165,9 @@ class ExperimentRequest(Request):  # type: ignore[misc]
 
     def _publish(self, keeper: Any, *bundles: Iterable[str]) -> None:
         """Sends tasks of this message in messages of their own."""
+        wanted = [list(bundle) for bundle in bundles]
+        if not any(wanted):
+            return
         kwargs = self.kwargs or {}
         messages = {message.task_id: message for message in from_kwargs(kwargs)}
         texts = {one.task_id: one.shown for one in self.carried}
@@ -167,8 +175,8 @@ class ExperimentRequest(Request):  # type: ignore[misc]
         envelope = Envelope(
             self.name, str(kwargs.get("aerq", "")), str(kwargs.get("aer", "")), limit, lambda one: texts[one.task_id]
         )
-        found = [[messages[task_id] for task_id in bundle] for bundle in bundles]
-        keeper.publish_bundles(envelope, [bundle for bundle in found if bundle])
+        found = [[messages[task_id] for task_id in bundle] for bundle in wanted if bundle]
+        keeper.publish_bundles(envelope, found)
 
     def _give_back(self, at_the_head: bool) -> None:
         channel = self.message.channel

@@ -175,6 +175,20 @@ def test_a_message_that_a_dead_worker_had_and_not_started_runs_elsewhere(site):
     assert job.result(timeout=site.TIMEOUT).success
 
 
+def test_a_worker_that_buries_one_of_another_queue_gives_its_message_back(site):
+    site.settings = site.settings.evolve(heartbeat_seconds=0.25)
+    site.start("one")  # which looks for all, and sends no messages of other queues
+    elsewhere = AerqSimulator(settings=site.settings.evolve(queue="aerq-other"))
+    job = elsewhere.run(site.endless(), shots=1)
+    client = job.executor().records.client
+    for attempt in (1, 2):
+        worker = site.start(f"other{attempt}", queue="aerq-other")
+        site.await_running(job, attempt=attempt)
+        worker.kill()
+        site.await_that(lambda: client.llen("aerq-other") == 1, "its message waits again")
+    job.cancel()
+
+
 def test_a_connection_to_the_broker_that_drops_starts_nothing_twice(site):
     worker = site.start("one", slots=2)
     job = site.backend().run([site.long(), site.bell()], shots=50, seed_simulator=5)

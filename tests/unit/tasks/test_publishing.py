@@ -64,7 +64,7 @@ def test_they_go_there_again_when_they_are_sent_again(publish):
 
 
 def test_a_message_goes_where_its_longest_task_is_looked_for(publish):
-    sent = publish([3.0, 3.0, 1.0, 8.0, 1.0], bundles=(2, 3), long_task_seconds=7)
+    sent = publish([4.0, 4.0, 1.0, 8.0, 1.0], bundles=(2, 3), long_task_seconds=7)
     assert [(task_id, queue) for task_id, queue, _ in sent] == [("j.0", "aerq"), ("j.2", "aerq.long")]
 
 
