@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from .failures import one_line
 from .run import stdout_is_a_terminal
 from .summaries import JobSummary, clock, style
 from .times import TIME
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _STATUSES = ("QUEUED", "RUNNING", "DONE", "ERROR", "CANCELLED")
 
@@ -91,20 +95,26 @@ def _show(summaries: Sequence[JobSummary]) -> None:
     if not summaries:
         click.echo("no jobs")
         return
-    tagged = any(summary.tags for summary in summaries)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))  # with ids of 36 letters, 80 are few
-    table.add_column("Job", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Job", overflow="fold", min_width=36)
     table.add_column("Status", no_wrap=True)
     table.add_column("Tasks", justify="right", no_wrap=True)
     table.add_column("Submitted", no_wrap=True)
-    if tagged:
-        table.add_column("Tags", overflow="fold")
     for summary in summaries:
         table.add_row(
-            Text(one_line(summary.job_id)),
+            _with_tags(summary),
             Text(summary.status, style=style(summary.status)),
             f"{summary.ended}/{summary.tasks}",
             clock(summary.submitted)[: len("2026-11-21 18:30")],
-            *([Text(one_line(", ".join(summary.tags)))] if tagged else []),
         )
     Console().print(table)
+
+
+def _with_tags(summary: JobSummary) -> Text:
+    """The id, which is to be copied, and the tags below it: beside 36 letters there is no room on a terminal of 80."""
+    from rich.text import Text
+
+    text = Text(one_line(summary.job_id))
+    if summary.tags:
+        text.append("\n  " + one_line(", ".join(summary.tags)), style="dim")
+    return text

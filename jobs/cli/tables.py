@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .failures import one_line
@@ -18,36 +19,50 @@ _OUTCOMES_OF_MANY = 4
 _BAR = 10
 
 
-def counts_table(report: RunReport) -> Table:
-    """The most frequent outcomes of every circuit."""
+def counts_table(report: RunReport, *, bars: bool = True) -> Table:
+    """The most frequent outcomes of every circuit that has counts.
+
+    Args:
+        report: the circuits.
+        bars: whether to draw each share.
+    """
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Circuit", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Circuit", overflow="fold", min_width=8)
     table.add_column("Qubits", justify="right", no_wrap=True)
     table.add_column("Method", no_wrap=True)
-    table.add_column("Outcome", overflow="fold")
+    table.add_column("Outcome", overflow="fold", min_width=12)
     table.add_column("Counts", justify="right", no_wrap=True)
     table.add_column("Share", justify="right", no_wrap=True)
-    table.add_column("", width=_BAR, no_wrap=True)
+    if bars:
+        table.add_column("", width=_BAR, no_wrap=True)
     most = _OUTCOMES_OF_FEW if len(report.circuits) <= _FEW else _OUTCOMES_OF_MANY
     for circuit in report.circuits:
-        _add_circuit(table, circuit, most)
+        if circuit.counts is not None:
+            _add_circuit(table, circuit, circuit.counts, most, bars)
     return table
 
 
 def print_report(report: RunReport, console: Console) -> None:
-    """Prints the table and one line on the job."""
+    """Prints the table, why circuits have no counts, and one line on the job."""
     from rich.text import Text
 
-    console.print(counts_table(report))
+    table = counts_table(report)
+    if console.measure(table, options=console.options.update(max_width=1000)).maximum > console.width:
+        table = counts_table(report, bars=False)  # the bits are worth more
+    if table.row_count:
+        console.print(table)
+    for circuit in report.failed:
+        text = Text(f"{one_line(circuit.name)}: {one_line(circuit.error or 'failed')}", style="red")
+        console.print(text, soft_wrap=True)
     count = len(report.circuits)
     circuits = "1 circuit" if count == 1 else f"{count} circuits"
     console.print(Text(f"Job {report.job_id}: {circuits}, seed {report.seed}, {report.seconds:.2f} s", style="dim"))
 
 
-def _add_circuit(table: Table, circuit: CircuitReport, most: int) -> None:
+def _add_circuit(table: Table, circuit: CircuitReport, counts: Mapping[str, int], most: int, bars: bool) -> None:
     """Adds a circuit's rows; its name stands in the first."""
     from rich.text import Text
 
@@ -57,14 +72,11 @@ def _add_circuit(table: Table, circuit: CircuitReport, most: int) -> None:
         "" if circuit.qubits is None else str(circuit.qubits),
         circuit.method or "",
     ]
-    if circuit.counts is None:
-        table.add_row(*head, Text(one_line(circuit.error or "failed"), style="red"), end_section=True)
-        return
-    shown, others, rest = ranked(circuit.counts, most)
+    shown, others, rest = ranked(counts, most)
     rows = [(Text(bits), count) for bits, count in shown]
     if others:
         rows.append((Text(f"{others} others", style="dim"), rest))
-    total = sum(circuit.counts.values())
+    total = sum(counts.values())
     for number, (outcome, count) in enumerate(rows):
         share = count / total
         table.add_row(
@@ -72,6 +84,6 @@ def _add_circuit(table: Table, circuit: CircuitReport, most: int) -> None:
             outcome,
             str(count),
             f"{share:.1%}",
-            Text("█" * round(share * _BAR), style="cyan"),
+            *([Text("█" * round(share * _BAR), style="cyan")] if bars else []),
             end_section=number == len(rows) - 1,
         )

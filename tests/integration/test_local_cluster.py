@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -217,6 +218,13 @@ print(cluster.is_running(), flush=True)
     assert_gone(found)
 
 
+def wait_until(fact, seconds=30):
+    deadline, pause = time.monotonic() + seconds, threading.Event()
+    while not fact():
+        assert time.monotonic() < deadline
+        pause.wait(0.05)
+
+
 @linux_only
 def test_nothing_outlives_the_supervisor(temporary):
     cluster = LocalCluster(workers=2).start()
@@ -250,6 +258,7 @@ def test_a_worker_that_was_killed_is_replaced_and_its_tasks_run_on():
         slots = first.children()
         first.kill()
         assert_gone([first, *slots])
+        wait_until(lambda: not any(psutil.pid_exists(slot.pid) for slot in slots))  # not even as zombies
         assert (
             job.result(timeout=60).get_counts()
             == AerSimulator().run([circuit] * 300, seed_simulator=1).result().get_counts()

@@ -61,3 +61,17 @@ def test_a_narrow_terminal_loses_no_bits() -> None:
     bits = "0" * 60
     text = printed(report(circuit("wide", {bits: 1})), width=70)
     assert text.count("0") >= 60
+
+
+def test_eighty_columns_hold_twenty_bits_of_a_long_method() -> None:
+    bits = "01" * 10
+    wide = CircuitReport("wide", "f.qasm", 20, 10**7, 7, "matrix_product_state", {bits: 10**7}, "DONE", None)
+    assert bits in printed(report(wide), width=80)
+    assert "█" in printed(report(wide), width=100)
+
+
+def test_why_a_circuit_has_no_counts_stands_below_the_table_on_one_line() -> None:
+    reason = "it was started 3 times and never ended: the process of its slot was killed (SIGKILL)"
+    text = printed(report(circuit("good", {"00": 1}), circuit("bad", None, reason)), width=60)
+    assert f"bad: {reason}" in text.splitlines()
+    assert "Outcome" not in printed(report(circuit("bad", None, reason)))
