@@ -15,14 +15,14 @@ demo: $(VENV)/.run ## Watch a quantum-volume experiment run on queue workers.
 
 test: $(VENV)/.test ## All tests, with real servers, workers and Aer.
 	$(BIN)/python -m pytest tests/unit -n $(CORES) --dist worksteal -q
-	$(BIN)/python -m pytest tests/integration -q
+	$(BIN)/python -m pytest tests/integration -n $(CORES) --dist loadfile -q
 	$(BIN)/python -m pytest tests/fidelity -q
 
 test-unit: $(VENV)/.test ## The tests without servers; seconds.
 	$(BIN)/python -m pytest tests/unit -n $(CORES) --dist worksteal -q
 
 test-integration: $(VENV)/.test ## The tests with real servers, workers and Aer.
-	$(BIN)/python -m pytest tests/integration -q
+	$(BIN)/python -m pytest tests/integration -n $(CORES) --dist loadfile -q
 
 test-rabbitmq: $(VENV)/.test ## The tests with RabbitMQ as the broker; its server must be installed (.ci/rabbitmq).
 	$(BIN)/python -m pytest tests/rabbitmq tests/chaos -m "rabbitmq and not slow" -n 2 --dist loadgroup -q
