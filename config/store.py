@@ -13,7 +13,7 @@ from redis.retry import Retry
 from .errors import UnavailableError
 from .largevalues import LargeValueParser
 from .settings import Settings
-from .urls import masked
+from .urls import masked, store_url_of_broker
 
 #: Longest time in seconds that one blocking read waits inside the server. Shorter than the socket's own timeout, so
 #: that a read which found nothing is never taken for a dead connection.
@@ -48,11 +48,18 @@ def connect_store(settings: Settings) -> redis.Redis:
     )
 
 
+def store_variable(settings: Settings) -> str:
+    """The variable that says where the store is: that of the broker, unless it is elsewhere."""
+    broker = settings.broker_url
+    same = broker is not None and settings.store_url == store_url_of_broker(broker)
+    return "AERQ_BROKER_URL" if same else "AERQ_STORE_URL"
+
+
 @contextmanager
 def store_errors(settings: Settings) -> Iterator[None]:
     """Turns the client's errors into `UnavailableError`, with the address and without the password."""
     where = masked(settings.store_url or "")
-    variable = "AERQ_STORE_URL" if "store_url" in settings.model_fields_set else "AERQ_BROKER_URL"
+    variable = store_variable(settings)
     try:
         yield
     except redis.AuthenticationError as error:

@@ -7,11 +7,11 @@ logs is kept with a job: they tell of hosts and of other people's jobs.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..tasks.message import Message
 from ..tasks.records.job import JobRecord
-from ..tasks.records.states import QUEUED, TaskRecord, TaskState
+from ..tasks.records.states import QUEUED, LostRun, TaskRecord, TaskState
 from ..tasks.records.store import Records
 from .errors import NoSuchJobError
 
@@ -29,35 +29,33 @@ def job_logs(records: Records, job_id: str, index: int | None = None) -> list[st
     indexes = range(len(record.messages)) if index is None else [index]
     known = records.tasks(job_id) if index is None else records.tasks(job_id, [index])
     lines = [(counts.created, f"job {job_id} submitted by aerq {record.aerq}, {_plural(len(record.messages), 'task')}")]
+    lost: dict[int, list[LostRun]] = {}
+    for loss in records.losses(job_id):
+        lost.setdefault(loss.index, []).append(loss)
     for number in indexes:
-        lines += _task_lines(record, record.messages[number], known.get(number, QUEUED))
+        lines += _task_lines(record, record.messages[number], known.get(number, QUEUED), lost.get(number, ()))
     return [f"{_clock(seconds)} {text}" for seconds, text in sorted(lines, key=lambda line: line[0])]
 
 
-def _task_lines(record: JobRecord, message: Message, task: TaskRecord) -> Iterator[tuple[float, str]]:
+def _task_lines(
+    record: JobRecord, message: Message, task: TaskRecord, losses: Sequence[LostRun]
+) -> Iterator[tuple[float, str]]:
     """What happened to one task, and when by the store's clock."""
     name = f"{message.task_id} ({record.names[message.first]!r}, {_plural(message.shots, 'shot')})"
     if message.count > 1:
         name = f"{message.task_id} ({message.count} experiments from {record.names[message.first]!r} on)"
-    if task.started:
-        yield task.started, f"{name} attempt {task.attempt} starts on {task.worker}{_earlier(task)}"
+    for loss in losses:
+        yield loss.started, f"{name} attempt {loss.attempt} starts on {loss.worker}"
+        spared = "" if loss.counts else ", which does not count"
+        yield loss.lost, f"{name} attempt {loss.attempt} lost{spared}: {loss.reason}"
+    if task.started and task.attempt not in {loss.attempt for loss in losses}:
+        yield task.started, f"{name} attempt {task.attempt} starts on {task.worker}"
     if task.finished:
         kernel = f" after {task.seconds:.3f} s in the kernel" if task.state.has_result else ""
         reason = f": {task.reason}" if task.reason else ""
         if task.state is TaskState.MARKED and not reason:
             reason = ": Aer marked an experiment as failed, result() says which"
         yield task.finished, f"{name} {_WORDS[task.state]}{kernel}{reason}"
-
-
-def _earlier(task: TaskRecord) -> str:
-    """What is known of a task's attempts that were lost: how many, and of the last one why, until the task ends."""
-    lost = task.attempt - 1
-    if task.state is TaskState.QUEUED:
-        return f"; {_plural(lost, 'attempt')} before; lost: {task.reason}" if lost else f"; lost: {task.reason}"
-    if not lost:
-        return ""
-    reason = f"; the last: {task.reason}" if task.reason and not task.state.final else ""
-    return f"; {_plural(lost, 'attempt')} before{reason}"
 
 
 _WORDS = {

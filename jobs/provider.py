@@ -100,8 +100,11 @@ class AerqProvider:
             return self._handle(*stored)
         place = parse_task_id(job_id)
         stored = None if place is None else self._stored([place[0]])[0]
-        if place is None or stored is None or place[1] >= len(stored[0].messages):
+        if place is None or stored is None:
             raise NoSuchJobError(f"no such job: {job_id}")
+        if place[1] >= (tasks := len(stored[0].messages)):
+            numbers = "0 alone" if tasks == 1 else f"0 to {tasks - 1}"
+            raise NoSuchJobError(f"no such job: {job_id}; the job {place[0]} has the tasks {numbers}")
         handle = self._handle(*stored)
         return handle.worker_job(place[1]) if isinstance(handle, AerJobSet) else handle
 

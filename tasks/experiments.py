@@ -42,6 +42,8 @@ MEBIBYTE = 1024 * 1024
 NOT_HERE = "-"
 #: Celery's request with what aerq does when a slot dies; only a worker's parent imports it.
 REQUEST = "aerq.tasks.worker.request:ExperimentRequest"
+#: Of what Aer or an error says so much is kept in a task's record.
+_LONGEST_REASON = 2000
 #: Pauses between tries while the store is away, in seconds.
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
@@ -56,10 +58,7 @@ class CancelledBefore(Ignore):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Ended:
-    """How an attempt at a task ended: its state, seconds in the kernel, why it failed, and its result in pieces.
-
-    Where Aer marks an experiment as failed, the result says why, and this tells it to the log only.
-    """
+    """How an attempt at a task ended: its state, seconds in the kernel, why it failed, and its result in pieces."""
 
     state: TaskState
     seconds: float
@@ -68,7 +67,7 @@ class Ended:
 
     def fields(self) -> dict[str, Any]:
         """What is recorded of it."""
-        reason = self.reason if self.state is TaskState.FAILED else ""
+        reason = self.reason[:_LONGEST_REASON]
         return {"state": self.state, "seconds": self.seconds, "reason": reason, "parts": self.parts}
 
 

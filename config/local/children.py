@@ -20,8 +20,6 @@ from .valkey import HOST, answers, configuration, free_port, new_address
 
 #: Names of the logs in the cluster's directory.
 WORKER_LOG = "worker.log"
-#: How a process ended that was asked to.
-ENDED_AS_TOLD = "with code 0"
 _LAST_LINES = 20
 _LAST_CHARACTERS = 4000
 #: Variables by which other projects steer Celery; each would overrule the cluster's own application.

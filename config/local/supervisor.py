@@ -1,9 +1,9 @@
 """The process that holds an embedded cluster together: `python -m aerq.config.local.supervisor`.
 
 It starts the server and the worker, says once that they are ready, and ends them all when its owner ends, when it is
-told to, when the server ends, or when the worker ends as it was told to. A worker that was killed or crashed is
-replaced: the server has its tasks. The supervisor has one thread, so that its children can ask the kernel to
-be killed with it (see `die_with_parent`); it imports neither Celery nor pydantic, so that it starts at once.
+told to, or when the server ends. A worker that ends is replaced, whatever ended it: the server has its tasks. The
+supervisor has one thread, so that its children can ask the kernel to be killed with it (see `die_with_parent`); it
+imports neither Celery nor pydantic, so that it starts at once.
 
 Its standard input is an `Order`, one line of JSON, and then stays open for as long as the owner lives. Its standard
 output is one line of JSON on how the start went, and one on what ended the cluster if that was not the owner.
@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from .children import ENDED_AS_TOLD, Child, FlowerChild, ValkeyChild, WorkerChild, worker_environment
+from .children import Child, FlowerChild, ValkeyChild, WorkerChild, worker_environment
 from .events import Events
 from .order import GRACE_SECONDS, REAP_SECONDS, Order
 from .processes import adopt_orphans
@@ -96,10 +96,10 @@ class Supervisor:
         return self._ready_in_worker in self._events.seen
 
     def _replace_worker(self) -> None:
-        """Starts another worker if this one was killed or crashed.
+        """Starts another worker if this one has ended.
 
         Raises:
-            StartError: if it ended as it was told to, or workers end again and again before they take tasks.
+            StartError: if workers end again and again before they take tasks.
         """
         worker = self._children[1]
         if not worker.has_ended():
@@ -111,7 +111,7 @@ class Supervisor:
             self._failed_workers = 0
         else:
             self._failed_workers += 1
-        if how == ENDED_AS_TOLD or self._failed_workers >= WORKERS_TO_TRY:
+        if self._failed_workers >= WORKERS_TO_TRY:
             raise StartError(f"{worker.name} ended {how}", worker)
         self._children.remove(worker)
         worker.bury()

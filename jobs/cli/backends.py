@@ -83,6 +83,13 @@ class BackendChoice:
         fits = None if limits.memory_mb is None else qubits_in(limits.memory_mb, self.method)
         return here if fits is None else min(here, fits)
 
+    def holds(self, backend: Any) -> int:
+        """The qubits that a slot of a backend may hold; while no worker is up, what any machine may."""
+        from .. import AerqSimulator
+
+        unknown = isinstance(backend, AerqSimulator) and not backend.workers()
+        return max(backend.num_qubits, _WIDEST_ANYWHERE) if unknown else int(backend.num_qubits)
+
     @contextlib.contextmanager
     def connect(self, target: Any) -> Iterator[Any]:
         """The backend to run on, on a cluster for this run only if the user asked for one.

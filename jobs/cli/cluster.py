@@ -61,8 +61,7 @@ def find_job(job_id: str) -> AerJob | AerJobSet:
         return provider.job(job_id)
     except NoSuchJobError as error:
         raise InputError(
-            f"no such job: {job_id}; `aerq jobs` lists those that are stored, and results expire "
-            "(AERQ_RESULT_TTL_SECONDS)"
+            f"{error}; `aerq jobs` lists those that are stored, and results expire (AERQ_RESULT_TTL_SECONDS)"
         ) from error
     except JobError as error:
         raise InputError(str(error)) from error

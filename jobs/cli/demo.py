@@ -166,7 +166,7 @@ def _evaluate(
 def show(report: DemoReport, console: Console) -> None:
     """Shows the report to a person."""
     table = Table(title="Heavy-output probability", title_justify="left")
-    for heading in ("width", "probability", "two-sigma interval", "above 2/3"):
+    for heading in ("width", "probability", "two-sigma interval", "all of it above 2/3"):
         table.add_column(heading, justify="right")
     for row in report.widths:
         verdict = "[green]yes[/]" if row.passed else "[red]no[/]"

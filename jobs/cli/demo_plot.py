@@ -21,11 +21,12 @@ def save_plot(widths: Sequence[WidthResult], path: Path) -> None:
     axes = figure.subplots()
     for row in widths:
         color = "tab:green" if row.passed else "tab:red"
-        spread = row.probability - row.interval[0]
+        low, high = row.interval
+        spread = [[row.probability - low], [high - row.probability]]
         axes.errorbar(row.width, row.probability, yerr=spread, fmt="o", capsize=5, color=color)
         axes.annotate(f"{row.probability:.3f}", (row.width, row.probability), xytext=(8, 0), textcoords="offset points")
     axes.axhline(THRESHOLD, linestyle="--", color="gray", label="2/3: passed if the whole bar is above")
-    axes.legend(loc="lower left", frameon=False)
+    figure.legend(loc="outside lower center", frameon=False)  # where no bar can be behind it
     axes.set_xlim(widths[0].width - 0.45, widths[-1].width + 0.6)
     axes.set_xticks([row.width for row in widths])
     axes.set_xlabel("width = depth of the circuits (qubits)")

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import click
+import redis
+from amqp.exceptions import AccessRefused
 from kombu.exceptions import OperationalError
 
 from ...config.celery import create_app
 from ...config.errors import AerqError, UnavailableError
 from ...config.local.discovery import find_running
 from ...config.settings import Settings
+from ...config.store import store_variable
 from ...config.urls import masked
 from ...tasks.records.store import Records
 from ...tasks.records.workers import WorkerRecord, live_workers
@@ -103,7 +106,7 @@ def examine() -> Iterator[Finding]:
         yield Finding("store", True, f"{masked(settings.store_url or '')} answers in {(after - before) * 1000:.1f} ms")
         workers = live_workers(records, settings)
     except AerqError as error:
-        yield Finding("store", False, str(error), "start the server, or correct AERQ_STORE_URL")
+        yield Finding("store", False, str(error), f"start the server, or correct {store_variable(settings)}")
         return
     finally:
         if records is not None:
@@ -123,10 +126,11 @@ def _broker(settings: Settings) -> Finding:
         connection.default_channel.client.ping() if "redis" in where.partition(":")[0] else None
         return Finding("broker", True, f"{where} answers")
     except (OperationalError, UnavailableError, OSError, *connection.connection_errors) as error:
-        kind = type(error.__cause__ or error).__name__
-        return Finding(
-            "broker", False, f"{where} does not answer ({kind})", "start the server, or correct AERQ_BROKER_URL"
-        )
+        cause = error.__cause__ or error
+        if isinstance(cause, redis.AuthenticationError | AccessRefused):
+            return Finding("broker", False, f"{where} refuses the password", "correct it in AERQ_BROKER_URL")
+        found = f"{where} does not answer ({type(cause).__name__})"
+        return Finding("broker", False, found, "start the server, or correct AERQ_BROKER_URL")
     finally:
         connection.release()
 

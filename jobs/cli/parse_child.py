@@ -36,6 +36,7 @@ SECONDS = 120
 _LOST_IN_QPY = frozenset({"quantum_channel", "roerror", "set_stabilizer", "pauli_lindblad_error"})
 #: Longest text of a parser that is passed on.
 _LONGEST = 300
+_LONGEST_TOKEN = 40
 #: The place of an error in the words of the three parsers: `<input>:1,2: `, `1,2: `, `L1:C2: `, `line 1:2 `.
 _PLACE = re.compile(r"^(?:<input>:|L|line )?(\d+)(?:,|:C?)(\d+):? ")
 
@@ -142,7 +143,7 @@ def _parse(kind: Kind, data: bytes) -> list[Any]:
     except MemoryError:
         raise _RefusedError(f"needs more than {MEMORY_GIB} GiB of memory to read") from None
     except Exception as error:
-        heard = _text(error) or _heard(said.getvalue())
+        heard = _text(error) or _place_of_token(error) or _heard(said.getvalue())
         raise _RefusedError(f"is not valid {kind.label}" + (f": {heard}" if heard else "")) from None
 
 
@@ -176,6 +177,18 @@ def _qpy(data: bytes) -> list[Any]:
     if not all(isinstance(program, QuantumCircuit) for program in loaded):
         raise ValueError("it holds a program that is no circuit")
     return list(loaded)
+
+
+def _place_of_token(error: BaseException | None) -> str:
+    """Where ANTLR met something that it did not expect: the OpenQASM 3 parser raises that without a word."""
+    while error is not None:
+        for cause in error.args:
+            token = getattr(cause, "offendingToken", None)
+            if token is not None:
+                found = "the end of the file" if token.type == -1 else repr(token.text[:_LONGEST_TOKEN])
+                return f"line {token.line}, column {token.column}: unexpected {found}"
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _text(error: Exception) -> str:

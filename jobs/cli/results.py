@@ -77,6 +77,7 @@ def result(job_id: str, wait: bool, timeout: float | None, as_json: bool, plot: 
         print_report(report, Console())
     if plot is not None:
         write_plot(report, plot)
+        click.echo(f"wrote {plot}", err=True)
     fail_if_failed(report)
 
 

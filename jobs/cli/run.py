@@ -98,6 +98,7 @@ def run(
     _show(report, as_json or not stdout_is_a_terminal())
     if plot is not None:
         write_plot(report, plot)
+        click.echo(f"wrote {plot}", err=True)
     fail_if_failed(report)
 
 

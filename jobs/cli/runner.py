@@ -82,7 +82,7 @@ class Run:
         circuits = self._transpile(items, target, bar)
         with self.backend.connect(target) as backend:
             if self.backend.device_qubits is None:
-                self._check_widths(items, backend.num_qubits)
+                self._check_widths(items, self.backend.holds(backend))
             yield items, circuits, backend
 
     def _check_device(self, items: Sequence[FileCircuit], device: int) -> None:

@@ -58,6 +58,7 @@ def submit(
     from .runner import Run
     from .waiting import progress_bar
 
+    drawn = seed is None
     seed = secrets.randbelow(DRAWN_SEEDS) if seed is None else seed
     run = Run(files, shots, seed, BackendChoice(method, noise_from_device))
     job = None
@@ -73,6 +74,8 @@ def submit(
         said = "" if job is None else f"; job {job.job_id()} is submitted and runs on"
         raise InterruptedRunError(f"interrupted{said}") from None
     if not as_json:
+        if drawn:
+            click.echo(f"seed {seed}", err=True)
         click.echo(job.job_id())
         return
     names = [item.name for item in items]

@@ -18,6 +18,11 @@ def tasks(job_id: str) -> str:
     return f"aerq:job:{job_id}:tasks"
 
 
+def losses(job_id: str) -> str:
+    """The runs of a job's tasks that were lost, oldest first."""
+    return f"aerq:job:{job_id}:losses"
+
+
 def completions(job_id: str) -> str:
     """The stream of a job's completions, in the order in which they happened."""
     return f"aerq:job:{job_id}:completions"

@@ -9,7 +9,7 @@ from ...config.store import store_errors
 from ..wire.errors import DecodingError
 from . import keys
 from .scripts import Scripts
-from .states import QUEUED, TaskRecord, TaskState, unpack_task
+from .states import QUEUED, LostRun, TaskRecord, TaskState, unpack_loss, unpack_task
 
 #: A longer result is stored before its task ends; a shorter one together with the end, in one round trip.
 _LONGEST_INLINE = 1024 * 1024
@@ -179,6 +179,12 @@ class Runs(Scripts):
                 return {int(index): unpack_task(data) for index, data in self._client.hgetall(key).items()}
             found = self._client.hmget(key, [str(index) for index in indexes]) if indexes else []
         return {index: unpack_task(data) for index, data in zip(indexes, found, strict=True)}
+
+    def losses(self, job_id: str) -> list[LostRun]:
+        """The runs of a job's tasks that were lost, oldest first; of very many the newest."""
+        with store_errors(self._settings):
+            found = self._client.lrange(keys.losses(job_id), 0, -1)
+        return [unpack_loss(data) for data in found]
 
     def task(self, job_id: str, index: int) -> TaskRecord:
         """What is known of one task."""

@@ -83,6 +83,27 @@ class TaskRecord:
         return int(number) if number.isdigit() else None
 
 
+@dataclass(frozen=True)
+class LostRun:
+    """A run of a task that was taken from its worker: when it began and was lost, why, and whether that counts.
+
+    Times are seconds since the epoch by the store's clock.
+    """
+
+    index: int
+    attempt: int
+    started: float
+    lost: float
+    instance: str
+    reason: str
+    counts: bool
+
+    @property
+    def worker(self) -> str:
+        """Name of the worker that ran it."""
+        return self.instance.partition("#")[0]
+
+
 QUEUED = TaskRecord()
 
 
@@ -92,6 +113,19 @@ def new_run() -> str:
     The number of an attempt is not enough: a store that lost its last writes gives the same one twice.
     """
     return f"{os.getpid()}:{secrets.token_hex(8)}"
+
+
+def unpack_loss(data: bytes) -> LostRun:
+    """Reads a lost run as `lua/release.lua` has packed it.
+
+    Raises:
+        DecodingError: if it is not one.
+    """
+    try:
+        index, attempt, started, lost, instance, reason, counts = msgpack.unpackb(data)
+        return LostRun(int(index), int(attempt), float(started), float(lost), str(instance), str(reason), bool(counts))
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise DecodingError("a lost run cannot be read; it was written by another version of aerq") from error
 
 
 def unpack_task(data: bytes | None) -> TaskRecord:

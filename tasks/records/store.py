@@ -113,7 +113,7 @@ class Records(Runs, Completions, OpenJobs):
         record = self.record(job_id)
         if record is None:
             return
-        found = [keys.job(job_id), keys.tasks(job_id), keys.completions(job_id)]
+        found = [keys.job(job_id), keys.tasks(job_id), keys.completions(job_id), keys.losses(job_id)]
         found += [keys.payload(digest) for digest in {digest for one in record.messages for digest in one.digests()}]
         found += [key for _, key in result_keys(job_id, self.tasks(job_id))]
         with store_errors(self._settings):
@@ -135,7 +135,8 @@ class Records(Runs, Completions, OpenJobs):
         tasks = self.tasks(record.job_id)
         with store_errors(self._settings):
             pipe = self._client.pipeline(transaction=True)
-            pipe.delete(keys.job(record.job_id), keys.tasks(record.job_id), keys.completions(record.job_id))
+            for of_job in (keys.job, keys.tasks, keys.completions, keys.losses):
+                pipe.delete(of_job(record.job_id))
             for _, key in result_keys(record.job_id, tasks):
                 pipe.delete(key)
             pipe.zrem(keys.JOBS, record.job_id)

@@ -218,6 +218,13 @@ print(cluster.is_running(), flush=True)
     assert_gone(found)
 
 
+def bell():
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.measure_all()
+    return circuit
+
+
 def wait_until(fact, seconds=30):
     deadline, pause = time.monotonic() + seconds, threading.Event()
     while not fact():
@@ -248,9 +255,7 @@ def test_a_cluster_that_lost_its_server_ends_and_says_so(temporary, caplog):
 
 
 def test_a_worker_that_was_killed_is_replaced_and_its_tasks_run_on():
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.measure_all()
+    circuit = bell()
     settings = Settings(heartbeat_seconds=0.3, message_seconds=0)
     with LocalCluster(workers=2, settings=settings) as cluster:
         job = AerqSimulator(settings=cluster.settings).run([circuit] * 300, seed_simulator=1, max_job_size=1)
@@ -280,13 +285,18 @@ def test_a_cluster_whose_workers_end_again_and_again_before_they_are_ready_ends(
     assert "the worker ended by SIGKILL" in caplog.text
 
 
-def test_a_worker_that_was_told_to_end_ends_its_cluster(caplog):
-    cluster = LocalCluster(workers=1).start()
-    found = members(cluster.log_path.parent)
-    member(found, "celery", "worker").terminate()
-    assert_gone(found, seconds=30)
-    cluster.stop()
-    assert "the worker ended with code 0" in caplog.text
+def test_a_worker_that_was_told_to_end_is_replaced_too():
+    with LocalCluster(workers=1) as cluster:
+        backend = AerqSimulator(settings=cluster.settings)
+        done = backend.run(bell(), shots=10)
+        done.result(timeout=60)
+        worker = member(members(cluster.log_path.parent), "celery", "worker")
+        worker.terminate()
+        assert_gone([worker], seconds=30)
+        assert backend.run(bell(), shots=10).result(timeout=60).success
+        assert done.result().success
+        assert cluster.is_running()
+        assert "the worker ended with code 0; another one takes its place" in cluster.log_path.read_text()
 
 
 def test_a_cluster_that_ended_can_be_started_again():

@@ -15,6 +15,12 @@ if task[STATE] == 'queued' then return {'queued', charged(task)} end
 if not mine or (pid ~= '' and string.match(task[RUN], '^[^:]*') ~= pid) then return {'held', charged(task)} end
 if ARGV[4] == '0' then task[SPARED] = task[SPARED] + 1 end
 task[REASON] = ARGV[5]
+-- What became of this run, for who reads what happened to the job; the newest thousand are enough for that.
+local lost = KEYS[1] .. ':losses'
+local row = {tonumber(index), task[ATTEMPT], task[STARTED], now(), instance, ARGV[5], ARGV[4] == '1'}
+redis.call('RPUSH', lost, cmsgpack.pack(row))
+redis.call('LTRIM', lost, -1000, -1)
+redis.call('EXPIRE', lost, redis.call('HGET', KEYS[1], 'ttl'))
 if charged(task) >= tonumber(ARGV[6]) then
   exhausted(task)
   finalise(index, task, 'failed')

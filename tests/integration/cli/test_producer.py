@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import uuid
@@ -88,7 +89,7 @@ def test_submit_tonight_and_collect_tomorrow(environment, bell, tmp_path):
     job_id = submitted.stdout.strip()
     plot = tmp_path / "out.png"
     result = aerq(environment, "result", job_id, "--wait", "--plot", plot)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, f"wrote {plot}\n")
     document = json.loads(result.stdout)
     circuit = transpile(qasm2.load(bell), AerSimulator(), seed_transpiler=5)
     local = AerSimulator().run([circuit, circuit], shots=500, seed_simulator=5).result()
@@ -199,7 +200,8 @@ def test_of_a_set_with_failures_the_other_counts_are_shown(environment, backend,
     job = backend.run(circuits, time_limit_seconds=2, **options)
     result = aerq(environment, "result", job.job_id(), "--wait", "--plot", tmp_path / "some.png")
     assert result.returncode == 1
-    assert result.stderr.count("\n") == 1
+    assert result.stderr.count("\n") == 2
+    assert f"wrote {tmp_path / 'some.png'}\n" in result.stderr
     assert "2 of 4 circuits failed; 'endless': " in result.stderr
     document = json.loads(result.stdout)
     assert (document["status"], document["seed"]) == ("ERROR", 3)
@@ -286,6 +288,13 @@ def test_jobs_are_found_by_status_tags_and_time(environment, backend):
 @pytest.mark.parametrize("command", ["status", "result", "cancel"])
 def test_an_unknown_job_is_refused(environment, command):
     assert "no such job: nowhere" in refused(aerq(environment, command, "nowhere"))
+
+
+def test_a_task_that_a_job_does_not_have_is_refused_with_those_that_it_has(environment, bell):
+    submitted = aerq(environment, "submit", bell, bell)
+    assert re.fullmatch(r"seed \d+\n", submitted.stderr)  # nobody gave one
+    job_id = submitted.stdout.strip()
+    assert f"the job {job_id} has the tasks 0 to 1" in refused(aerq(environment, "status", f"{job_id}.9"))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What is transpiled for, and what is known of the workers before they are asked."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from qiskit_aer import AerSimulator
@@ -62,3 +63,11 @@ def test_a_run_without_workers_says_that_it_waits(
         assert backend.options.method == "statevector"
         assert backend.options.noise_model is target.options.noise_model
     assert capsys.readouterr().err == ("aerq: no worker is up, so the job waits for one; `aerq worker` starts one\n")
+
+
+def test_where_no_worker_is_up_nobody_knows_what_a_slot_will_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = AerqSimulator()
+    monkeypatch.setattr(backend, "workers", tuple)
+    assert BackendChoice().holds(backend) == 63
+    monkeypatch.setattr(backend, "workers", lambda: (SimpleNamespace(memory_mb=1024),))
+    assert BackendChoice().holds(backend) == 26

@@ -129,6 +129,8 @@ def test_a_measurement_in_a_block_of_instructions_counts(shared: Restarting) -> 
         (Q2 + "qreg q[1];frobnicate q[0];", "'frobnicate' is not defined in this scope"),
         ("OPENQASM 2.0;\n\nqreg q[1]; h q[0];", "is not valid OpenQASM 2: line 3, column 11: "),
         (Q3 + "qubit q; x = ;", "is not valid OpenQASM 3: line 1, column 49: no viable alternative"),
+        (Q3 + "qubit[2] q; cx q[0] q[1];", "is not valid OpenQASM 3: line 1, column 61: unexpected 'q'"),
+        (Q3 + "qubit q", "is not valid OpenQASM 3: line 1, column 49: unexpected the end of the file"),
         (Q3 + "qubit q; frobnicate q;", "is not valid OpenQASM 3: line 1, column "),
         (Q2 + "qreg q[2];h q[0];", "measures and saves nothing"),
         (Q2, "measures and saves nothing"),
