@@ -8,6 +8,7 @@ import click
 
 from .environment import STORED_JOBS
 from .failures import RunError
+from .jobids import JOB_ID
 from .run import stdout_is_a_terminal
 
 
@@ -23,7 +24,7 @@ Exit codes: 0 the job is cancelled, 1 it had ended before (its results stay),
 """
     + STORED_JOBS
 )
-@click.argument("job_id", metavar="JOB_ID")
+@click.argument("job_id", type=JOB_ID, metavar="JOB_ID")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the default where the output is no terminal.")
 def cancel(job_id: str, as_json: bool) -> None:
     """Cancel what has not ended of the job JOB_ID.

@@ -143,7 +143,7 @@ def _parse(kind: Kind, data: bytes) -> list[Any]:
     except MemoryError:
         raise _RefusedError(f"needs more than {MEMORY_GIB} GiB of memory to read") from None
     except Exception as error:
-        heard = _text(error) or _place_of_token(error) or _heard(said.getvalue())
+        heard = _text(error) or _heard(said.getvalue()) or _place_of_token(error)
         raise _RefusedError(f"is not valid {kind.label}" + (f": {heard}" if heard else "")) from None
 
 
@@ -185,8 +185,8 @@ def _place_of_token(error: BaseException | None) -> str:
         for cause in error.args:
             token = getattr(cause, "offendingToken", None)
             if token is not None:
-                found = "the end of the file" if token.type == -1 else repr(token.text[:_LONGEST_TOKEN])
-                return f"line {token.line}, column {token.column}: unexpected {found}"
+                found = "the file ends too early" if token.type == -1 else f"unexpected {token.text[:_LONGEST_TOKEN]!r}"
+                return f"line {token.line}, column {token.column}: {found}"
         error = error.__cause__ or error.__context__
     return ""
 

@@ -11,6 +11,7 @@ import click
 
 from .environment import STORED_JOBS
 from .failures import InterruptedRunError, RunError, RunTimeoutError
+from .jobids import JOB_ID
 from .reports import RunReport
 from .run import fail_if_failed, finite, stdout_is_a_terminal
 from .summaries import JobSummary
@@ -33,7 +34,7 @@ have counts are shown), 2 refused (no such job),
 """
     + STORED_JOBS
 )
-@click.argument("job_id", metavar="JOB_ID")
+@click.argument("job_id", type=JOB_ID, metavar="JOB_ID")
 @click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @click.option(
     "--timeout",

@@ -10,6 +10,7 @@ import click
 
 from .environment import STORED_JOBS
 from .failures import one_line
+from .jobids import JOB_ID
 from .run import stdout_is_a_terminal
 from .summaries import JobSummary, clock, style
 
@@ -27,7 +28,7 @@ Exit codes: 0 the status is shown, whatever it is; 2 refused (no such job).
 """
     + STORED_JOBS
 )
-@click.argument("job_id", metavar="JOB_ID")
+@click.argument("job_id", type=JOB_ID, metavar="JOB_ID")
 @click.option("--log", is_flag=True, help="Show what workers did with each task too, in lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the default where the output is no terminal.")
 def status(job_id: str, log: bool, as_json: bool) -> None:

@@ -337,3 +337,12 @@ def test_without_a_broker_there_is_nothing_to_ask(tmp_path, command):
         said = refused(aerq(away, *command))
         assert "127.0.0.1:1" in said
         assert "hush" not in said
+
+
+def test_the_shell_completes_ids_of_jobs_and_waits_for_nobody(environment, bell):
+    job_id = aerq(environment, "submit", bell).stdout.strip()
+    asked = {"_AERQ_COMPLETE": "bash_complete", "COMP_WORDS": f"aerq status {job_id[:6]}", "COMP_CWORD": "2"}
+    assert f"plain,{job_id}\n" in aerq({**environment, **asked}).stdout
+    nowhere = dict.fromkeys(["AERQ_BROKER_URL", "AERQ_STORE_URL"], "redis://127.0.0.1:1/0")
+    nobody = aerq({**environment, **asked, **nowhere})
+    assert (nobody.stdout, nobody.stderr) == ("", "")

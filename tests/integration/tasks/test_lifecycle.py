@@ -71,6 +71,7 @@ def test_a_slot_that_is_killed_loses_nothing(site):
     result = job.result(timeout=site.TIMEOUT)
     assert result.get_counts(0) == expected
     assert job.metrics()["attempts"] == 3
+    assert any("attempt 1 lost: the process of its slot was killed (SIGKILL)" in line for line in job.logs())
     assert ends(job) == 2
     assert len(worker.slots()) == 2
 

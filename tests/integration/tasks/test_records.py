@@ -287,6 +287,25 @@ def test_who_never_said_that_it_lives_is_listed_by_what_it_holds(records, server
     assert silent_workers(records, settings) == {"never#1"}
 
 
+def test_what_became_of_each_run_that_was_lost_is_kept_with_the_job_and_goes_with_it(records):
+    records.create(job(), {})
+    for number, charge in enumerate([True, False, True], 1):
+        records.start("j", 0, f"w{number}#1", f"{number}:a")
+        records.release("j", 0, f"w{number}#1", f"reason {number}", charge=charge)
+    found = records.losses("j")
+    assert [(loss.index, loss.attempt, loss.worker, loss.reason, loss.counts) for loss in found] == [
+        (0, 1, "w1", "reason 1", True),
+        (0, 2, "w2", "reason 2", False),
+        (0, 3, "w3", "reason 3", True),
+    ]
+    assert all(loss.started <= loss.lost <= records.ping() for loss in found)
+    assert 0 < records.client.ttl(keys.losses("j")) <= 1000
+    records.release("j", 0, "w3#1", "again")  # which does not run it
+    assert records.losses("j") == found
+    records.delete(job())
+    assert not records.client.exists(keys.losses("j"))
+
+
 @pytest.mark.parametrize("index", [-1, 3])
 def test_a_task_that_a_job_does_not_have_is_neither_started_nor_cancelled_nor_ended(records, index):
     records.create(job(), {})
