@@ -345,4 +345,4 @@ def test_the_shell_completes_ids_of_jobs_and_waits_for_nobody(environment, bell)
     assert f"plain,{job_id}\n" in aerq({**environment, **asked}).stdout
     nowhere = dict.fromkeys(["AERQ_BROKER_URL", "AERQ_STORE_URL"], "redis://127.0.0.1:1/0")
     nobody = aerq({**environment, **asked, **nowhere})
-    assert (nobody.stdout, nobody.stderr) == ("", "")
+    assert (nobody.stdout.strip(), nobody.stderr) == ("", "")
