@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
-import functools
 import gc
 import importlib.util
 import json
@@ -30,7 +29,7 @@ import numpy as np
 import plot
 import psutil
 import workloads
-from contestants import Contestant, OnItsTurn
+from contestants import Contestant, Dask
 from processes import cluster_processes, peak_mb
 from rich.console import Console
 from rich.table import Table
@@ -54,7 +53,7 @@ def seconds_of(run: Callable[..., Any], *args: Any, **options: Any) -> tuple[flo
     return time.perf_counter() - start, found
 
 
-def compare(work: Workload, field: Mapping[str, Contestant | OnItsTurn], repeat: int) -> dict[str, Any]:
+def compare(work: Workload, field: Mapping[str, Contestant | Dask], repeat: int) -> dict[str, Any]:
     """The contestants take turns on one workload.
 
     Raises:
@@ -64,9 +63,7 @@ def compare(work: Workload, field: Mapping[str, Contestant | OnItsTurn], repeat:
     expected: Any = None
     for _ in range(repeat):
         for name, contestant in field.items():
-            ready = contestant.turn() if isinstance(contestant, OnItsTurn) else contextlib.nullcontext(contestant)
-            with ready as run:
-                took, counts = seconds_of(run, work)
+            took, counts = contestant.turn(work) if isinstance(contestant, Dask) else seconds_of(contestant, work)
             seconds[name].append(took)
             expected = counts if expected is None else expected
             if counts != expected:
@@ -191,15 +188,14 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         warm = workloads.tiny(20)
         for contestant in (*everybody.values(), *ours.values()):
             contestant(warm)
-        others: dict[str, OnItsTurn] = {}
+        others: dict[str, Dask] = {}
         if importlib.util.find_spec("distributed"):
-            # Idle it takes a twelfth of a core, which only those who use all cores would miss.
-            others["Dask"] = OnItsTurn(functools.partial(contestants.dask, slots), warm)
+            others["Dask"] = Dask(slots, warm)
         else:
             print("no Dask: pip install distributed", file=sys.stderr)
 
         count = 200 if quick else 1000
-        without_noise: dict[str, Contestant | OnItsTurn] = {**everybody, **others, **ours}
+        without_noise: dict[str, Contestant | Dask] = {**everybody, **ours, **others}
         noisy = {name: each for name, each in without_noise.items() if name != "plain Celery"}
         shots = 10_000 if quick else 100_000
         pieces = {"aerq, shots split": contestants.aerq(cluster, max_shot_size=shots // (4 * slots))}

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -61,28 +62,27 @@ def process_pool(slots: int) -> Iterator[Contestant]:
 
 
 @dataclass(frozen=True)
-class OnItsTurn:
-    """A contestant that is there for its own turns only, because it needs time while it has nothing to do.
+class Dask:
+    """A Dask cluster on this machine, one circuit a task: in a process of its own, and only for its turns.
+
+    Idle it takes a twelfth of a core, which only those who use all cores would miss, and its threads in this process
+    would be in everybody's way.
 
     Attributes:
-        open: makes it ready.
+        slots: its workers.
         warm: what it runs before its turn counts.
     """
 
-    open: Callable[[], contextlib.AbstractContextManager[Contestant]]
+    slots: int
     warm: Workload
 
-    @contextlib.contextmanager
-    def turn(self) -> Iterator[Contestant]:
-        """The contestant, ready to run."""
-        with self.open() as run:
-            run(self.warm)
-            yield run
+    def turn(self, work: Workload) -> tuple[float, Counts]:
+        """The seconds that it needs, and what it finds."""
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(_dask_turn, self.slots, self.warm, work).result()
 
 
-@contextlib.contextmanager
-def dask(slots: int) -> Iterator[Contestant]:
-    """A Dask cluster on this machine, one circuit a task."""
+def _dask_turn(slots: int, warm: Workload, work: Workload) -> tuple[float, Counts]:
     from distributed import Client
     from distributed import LocalCluster as DaskCluster
 
@@ -91,10 +91,13 @@ def dask(slots: int) -> Iterator[Contestant]:
         Client(cluster) as client,
     ):
 
-        def run(work: Workload) -> Counts:
-            return client.gather([client.submit(run_one, *each, pure=False) for each in work.one_by_one()])
+        def run(given: Workload) -> Counts:
+            return client.gather([client.submit(run_one, *each, pure=False) for each in given.one_by_one()])
 
-        yield run
+        run(warm)
+        start = time.perf_counter()
+        counts = run(work)
+        return time.perf_counter() - start, counts
 
 
 @contextlib.contextmanager
