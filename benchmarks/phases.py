@@ -33,12 +33,12 @@ CLIENT = (
     ("make Result", "aerq.jobs.layout", "to_result"),
 )
 SLOT = (
-    ("task", "aerq.tasks.experiments", "Slot._attempt"),
+    ("task", "aerq.tasks.slot", "Slot._attempt"),
     ("start", "aerq.tasks.records.store", "Records.start"),
     ("fetch payload", "aerq.tasks.records.store", "Records.payloads"),
     ("decode", "aerq.tasks.wire.payload", "QobjDecoder.decode"),
     ("compile", "aerq.tasks.kernel", "AerKernel.run"),
-    ("encode result", "aerq.tasks.experiments", "encode_output"),
+    ("encode result", "aerq.tasks.slot", "encode_output"),
     ("finish", "aerq.tasks.records.store", "Records.finish"),
     ("finish and start", "aerq.tasks.records.store", "Records.finish_and_start"),
 )

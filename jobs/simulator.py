@@ -200,8 +200,8 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
         explicit = self._options_configuration.get("n_qubits")
         if method in ("matrix_product_state", "extended_stabilizer", "stabilizer") and explicit is not None:
             return int(explicit)
-        memory_mb = self.slot_memory_mb()
-        return qubits_in(memory_mb, method) or qubits_in(memory_mb, "statevector") or 0
+        qubits = qubits_in(self.slot_memory_mb(), method)
+        return qubits_in(self.slot_memory_mb(), None) or 0 if qubits is None else qubits
 
     def __getstate__(self) -> dict[str, Any]:
         """What was seen of the workers stays behind; a copy asks anew."""

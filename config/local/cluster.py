@@ -113,7 +113,7 @@ class LocalCluster:
                 self._launched.end()
 
     def is_running(self) -> bool:
-        """Whether the cluster lives: it ends by itself if its server ends. A worker that was killed is replaced."""
+        """Whether the cluster lives: it ends by itself if its server ends. A worker that ends is replaced."""
         if self._launched is None or self._end is None or self._settings is None:
             return False
         if self._launched.owner == os.getpid():

@@ -11,27 +11,24 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
 
 from ...config.errors import AerqError
 from ...config.settings import Settings
-from ..message import parse_task_id, task_id
-from ..records.bulk import read_tasks
-from ..records.states import TaskRecord, TaskState
+from ..message import task_id
+from ..records.states import TaskState
 from ..records.store import OpenJob, OpenTasks
-from ..records.workers import held_tasks, lifetime_seconds, list_again, silent_workers, withdraw_worker
+from ..records.workers import lifetime_seconds
 from ..wire.errors import DecodingError
 from .broker import QueueLength, RedisBroker, open_broker
+from .burial import LOOK_SHARE, SILENT_HEARTBEATS, Burial
 from .keeper import Keeper
-from .losses import LOSSES_AT_THE_HEAD
 
 logger = logging.getLogger(__name__)
 
-#: A worker whose record is gone is dead when it is still gone after so many more heartbeats.
-_SILENT_HEARTBEATS = 2
 #: A job is left alone for so many heartbeats, and more if it is large: its messages may be on their way.
 _SUBMIT_HEARTBEATS = 6
 _SUBMITTED_PER_HEARTBEAT = 2500
@@ -43,10 +40,6 @@ _AGAIN_HEARTBEATS = 12
 #: two counts, messages of other queues of the same server, and messages that carry fewer tasks than others, hide what
 #: is missing.
 _LOOK_HEARTBEATS = 6
-#: A look through all messages may take this share of the time.
-_LOOK_SHARE = 0.1
-#: After so many heartbeats all that runs is looked through, for who runs it may no longer be listed; in the same share.
-_LIST_HEARTBEATS = 12
 #: What open jobs have in the store is kept anew after this share of the time for which it is kept.
 _KEEP_SHARE = 0.1
 _JOIN_SECONDS = 5.0
@@ -67,6 +60,7 @@ class Reconciler:
         self._keeper = keeper
         self._consumer = consumer
         self._broker = open_broker(app, settings)
+        self._burial = Burial(settings, keeper, self._broker)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="aerq-reconciler", daemon=True)
         self._next_keeping = 0.0
@@ -84,7 +78,7 @@ class Reconciler:
 
     def _forget(self) -> None:
         """Begins anew: what was seen before says nothing about now."""
-        self._silent: dict[str, float] = {}
+        self._burial.forget()
         self._signs: dict[str, tuple[float, float]] = {}
         self._missing: set[str] = set()
         self._short_before = False
@@ -92,7 +86,6 @@ class Reconciler:
         self._sent: dict[str, tuple[float, int]] = {}
         self._next_look = 0.0
         self._looked = time.monotonic()
-        self._next_listing = self._looked + self._listing_pause()
 
     def _run(self) -> None:
         while not self._ending.wait(self._settings.heartbeat_seconds):
@@ -100,8 +93,8 @@ class Reconciler:
                 if isinstance(self._broker, RedisBroker):
                     self._broker.renew(self._tags())
                 if self._keeper.leads and self._keeper.steady():
-                    self._list_who_is_not_listed()
-                    self._bury_the_dead()
+                    self._burial.list_who_is_not_listed()
+                    self._burial.bury_the_dead()
                     self._give_back_what_is_stale()
                     self._find_what_is_missing()
                     self._keep_what_is_open()
@@ -131,71 +124,6 @@ class Reconciler:
                 return list(getattr(getattr(channel, "qos", None), "_delivered", None) or ())
         return []
 
-    def _list_who_is_not_listed(self) -> None:
-        """Sees to it that whoever runs something is found when it is dead, also where the store has lost its list."""
-        began = time.monotonic()
-        if began < self._next_listing:
-            return
-        running: dict[str, list[str]] = {}
-        for job in self._keeper.records.open_jobs(self._settings.queue):
-            for index, task in self._tasks(job).items() if job.running else ():
-                if task.state is TaskState.RUNNING:
-                    running.setdefault(task.instance, []).append(task_id(job.job_id, index))
-        list_again(self._keeper.records, self._settings, running)
-        now = time.monotonic()
-        self._next_listing = now + max(self._listing_pause(), (now - began) / _LOOK_SHARE)
-
-    def _listing_pause(self) -> float:
-        return _LIST_HEARTBEATS * self._settings.heartbeat_seconds
-
-    def _bury_the_dead(self) -> None:
-        """Takes what dead workers held and lets others run it."""
-        now = time.monotonic()
-        records, settings = self._keeper.records, self._settings
-        silent = silent_workers(records, settings)
-        self._silent = {instance: self._silent.get(instance, now) for instance in silent}
-        grace = _SILENT_HEARTBEATS * settings.heartbeat_seconds
-        for instance in [name for name, since in self._silent.items() if now - since >= grace]:
-            name = instance.partition("#")[0]
-            waiting: set[str] = set()
-            suspects: set[str] = set()
-            parted: dict[str, frozenset[str]] = {}
-            for held in held_tasks(records, settings, instance):
-                released = self._keeper.release(held, instance, f"its worker {name} died or was cut off")
-                if released.answer == "queued":
-                    (waiting if released.attempts <= LOSSES_AT_THE_HEAD else suspects).add(held)
-            if isinstance(self._broker, RedisBroker) and waiting | suspects:
-                out = self._broker.out()
-                # What was lost twice may be why the workers died: it goes on alone, behind the others.
-                ours = self._of_this_queue(suspects)
-                parted = {tag: carried for tag, carried in out.items() if carried & ours}
-                tags = {
-                    tag: carried for tag, carried in out.items() if carried & (waiting | suspects) and tag not in parted
-                }
-                self._broker.give_back(tags)
-                waiting = waiting.difference(*tags.values())
-                suspects = suspects.difference(*tags.values())
-                waiting |= self._still_wait(frozenset().union(*parted.values()) - suspects)
-            self._send(waiting)
-            self._send(suspects)
-            if parted and isinstance(self._broker, RedisBroker):
-                self._broker.drop(parted)
-            withdraw_worker(records, settings, instance)
-            del self._silent[instance]
-            logger.warning("worker %s is gone", instance, extra={"action": "bury"})
-
-    def _of_this_queue(self, task_ids: Iterable[str]) -> set[str]:
-        """Those tasks whose messages this worker may send: workers of all queues of a store bury each other."""
-        places = {one: place[0] for one in task_ids if (place := parse_task_id(one))}
-        if not places:
-            return set()
-        ours = {job.job_id for job in self._keeper.records.open_jobs(self._settings.queue)}
-        return {one for one, job_id in places.items() if job_id in ours}
-
-    def _still_wait(self, task_ids: Iterable[str]) -> set[str]:
-        tasks = read_tasks(self._keeper.records, task_ids)
-        return {one for one, task in tasks.items() if task.state is TaskState.QUEUED}
-
     def _give_back_what_is_stale(self) -> None:
         """Gives back the messages of dead workers that had not been started. No host's clock is asked."""
         if not isinstance(self._broker, RedisBroker):
@@ -206,7 +134,7 @@ class Reconciler:
         self._signs = {
             tag: seen[tag] if tag in seen and seen[tag][0] == score else (score, now) for tag, score in signs.items()
         }
-        patience = lifetime_seconds(self._settings) + _SILENT_HEARTBEATS * self._settings.heartbeat_seconds
+        patience = lifetime_seconds(self._settings) + SILENT_HEARTBEATS * self._settings.heartbeat_seconds
         stale = self._broker.out([tag for tag, (_, since) in self._signs.items() if now - since >= patience])
         if stale:
             logger.warning("giving back %d messages of nobody", len(stale), extra={"action": "give_back"})
@@ -240,9 +168,9 @@ class Reconciler:
         # What is missing twice was not just on its way from the queue to a worker.
         lost = missing & self._missing if self._broker.readable else missing
         self._missing = missing
-        self._next_look = now + (time.monotonic() - now) / _LOOK_SHARE
+        self._next_look = now + (time.monotonic() - now) / LOOK_SHARE
         self._empty_since.clear()
-        self._send(found for found in lost if self._may_send(found, now))
+        self._keeper.publish(found for found in lost if self._may_send(found, now))
 
     def _keep_what_is_open(self) -> None:
         """Lets nothing of a job expire before it has ended, however long it waits and runs."""
@@ -309,14 +237,6 @@ class Reconciler:
             }
         return set()
 
-    def _tasks(self, job: OpenJob) -> dict[int, TaskRecord]:
-        """What is known of a job's tasks; nothing where this version of aerq cannot read it."""
-        try:
-            return self._keeper.records.tasks(job.job_id)
-        except DecodingError as error:
-            logger.warning("job %s is left to others: %s", job.job_id, error, extra={"action": "reconcile"})
-            return {}
-
     def _may_send(self, found: str, now: float) -> bool:
         last, times = self._sent.get(found, (0.0, 0))
         pause = _AGAIN_HEARTBEATS * 2 ** max(0, times - 1) * self._settings.heartbeat_seconds
@@ -324,6 +244,3 @@ class Reconciler:
             return False
         self._sent[found] = (now, times + 1)
         return True
-
-    def _send(self, task_ids: Iterable[str]) -> None:
-        self._keeper.publish(task_ids)

@@ -15,9 +15,9 @@ from celery.worker.state import task_ready
 from kombu.transport import virtual
 
 from ..bundles import Carried, carried_by, from_kwargs, memory_estimates
-from ..experiments import CancelledBefore
 from ..publishing import Envelope
 from ..records.states import TaskState
+from ..slot import CancelledBefore
 from .causes import cause_of_loss
 from .deliveries import let_go
 from .losses import LOSSES_AT_THE_HEAD

@@ -63,11 +63,15 @@ def assert_gone(processes, seconds=5.0) -> None:
     assert not [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
-def assert_removed(directory, seconds=5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while Path(directory).exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not Path(directory).exists()
+def wait_until(fact, seconds=30):
+    deadline, pause = time.monotonic() + seconds, threading.Event()
+    while not fact():
+        assert time.monotonic() < deadline
+        pause.wait(0.02)
+
+
+def assert_removed(directory) -> None:
+    wait_until(lambda: not Path(directory).exists(), seconds=5.0)
 
 
 @pytest.fixture
@@ -223,13 +227,6 @@ def bell():
     circuit.h(0)
     circuit.measure_all()
     return circuit
-
-
-def wait_until(fact, seconds=30):
-    deadline, pause = time.monotonic() + seconds, threading.Event()
-    while not fact():
-        assert time.monotonic() < deadline
-        pause.wait(0.05)
 
 
 @linux_only

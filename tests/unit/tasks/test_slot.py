@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from aerq.config import Settings
-from aerq.tasks import experiments
-from aerq.tasks.experiments import ExperimentsFailedError, Slot
+from aerq.tasks import slot as slot_module
 from aerq.tasks.message import Message
 from aerq.tasks.records.runs import Verdict
 from aerq.tasks.records.states import TaskState
+from aerq.tasks.slot import ExperimentsFailedError, Slot
 
 INSTANCE = "w@h#1"
 MEBIBYTE = 1024 * 1024
@@ -96,7 +96,7 @@ def test_what_cannot_be_logged_or_learnt_changes_no_end(slot, monkeypatch):
     def fails(*_):
         raise MemoryError
 
-    monkeypatch.setattr(experiments, "log_end", fails)
+    monkeypatch.setattr(slot_module, "log_end", fails)
     slot._learn = fails
     assert slot.run_all(messages(2), INSTANCE) == "done done"
 
@@ -109,5 +109,5 @@ def test_what_cannot_be_logged_at_the_start_fails_the_task_alone(slot, monkeypat
             broken.append(True)
             raise MemoryError
 
-    monkeypatch.setattr(experiments, "log_start", fails_once)
+    monkeypatch.setattr(slot_module, "log_start", fails_once)
     assert slot.run_all(messages(2), INSTANCE) == "failed done"
