@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import logging
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from celery.exceptions import Ignore, Reject
@@ -20,6 +18,7 @@ from ..config.errors import AerqError, UnavailableError
 from ..config.settings import Settings
 from .message import Message, parse_task_id
 from .qobj import Qobj
+from .records.runs import RunEnd
 from .records.speeds import Measured
 from .records.states import TaskState, new_run
 from .records.store import Records, Verdict
@@ -35,8 +34,11 @@ logger = logging.getLogger(__name__)
 MEBIBYTE = 1024 * 1024
 #: In what a slot says of several tasks: one that did not end in it.
 NOT_HERE = "-"
-#: Of what Aer or an error says so much is kept in a task's record.
-_LONGEST_REASON = 2000
+_NOT_RUN = {"exhausted": TaskState.FAILED.value, "cancelled": TaskState.CANCELLED.value}
+#: Tasks start together while they are estimated to take no longer than this in all, in seconds, and so many at most.
+_TOGETHER_SECONDS, _MOST_TOGETHER = 0.01, 16
+#: So many bytes of results are held while the next task runs; with more they are recorded first.
+_MOST_HELD = 256 * 1024
 #: Pauses between tries while the store is away, in seconds.
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
@@ -47,30 +49,6 @@ class ExperimentsFailedError(AerqError):
 
 class CancelledBefore(Ignore):  # type: ignore[misc]
     """A message has arrived for a task that is cancelled."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How an attempt at a task ended: its state, seconds in the kernel, why it failed, and its result in pieces."""
-
-    state: TaskState
-    seconds: float
-    reason: str = ""
-    parts: list[memoryview] = field(default_factory=list)
-
-    def fields(self) -> dict[str, Any]:
-        """What is recorded of it."""
-        reason = self.reason[:_LONGEST_REASON]
-        return {"state": self.state, "seconds": self.seconds, "reason": reason, "parts": self.parts}
-
-
-@dataclass(frozen=True)
-class _Start:
-    """A task that is to start: its message, the worker's instance that starts it, and the token of that run."""
-
-    message: Message
-    instance: str
-    run: str
 
 
 class Slot:
@@ -106,22 +84,25 @@ class Slot:
             ExperimentsFailedError: if the task failed without a result.
         """
         run = new_run()
-        verdict = self._start(message, instance, run)
+        verdict = self._persist(lambda: self.records.start(message.job, message.index, instance, run))
         if verdict.answer == "exhausted":
             raise ExperimentsFailedError(_exhausted(verdict))
         if verdict.answer == "cancelled":
             raise CancelledBefore("the task is cancelled")
         if verdict.answer != "run":
             raise Ignore(f"nothing to run: {verdict.answer}")
-        ended, taken = self._finish(message, run, self._attempt(message, verdict.attempt))
+        end, taken = self._finish(message.job, self._attempt(message, run, verdict.attempt))
         if not taken:
             raise Ignore("the task has ended, or another run was started")
-        if ended.state is TaskState.FAILED:
-            raise ExperimentsFailedError(ended.reason)
-        return ended.state.value
+        if end.state is TaskState.FAILED:
+            raise ExperimentsFailedError(end.reason)
+        return end.state.value
 
     def run_all(self, messages: Sequence[Message], instance: str) -> str:
-        """Runs several tasks, one after the other, and records how each ended; one's failure is none of the others'.
+        """Runs several tasks of a job, one after the other, and records how each ended; one's failure is its own.
+
+        Very short ones start together, and what they bring is recorded together: to ask the store before each takes as
+        long as a third of such a task.
 
         Args:
             messages: what to run.
@@ -133,61 +114,86 @@ class Slot:
         Raises:
             Reject: if the store stays away; the message goes back to the queue.
         """
-        found = []
-        run = new_run()
-        verdict = self._start(messages[0], instance, run)
-        for message, following in itertools.zip_longest(messages, messages[1:]):
-            then = _Start(following, instance, new_run()) if following is not None else None
-            if verdict.answer == "run":
-                state, verdict = self._run_one(message, run, verdict.attempt, then)
-                found.append(state)
-            else:
-                states = {"exhausted": TaskState.FAILED.value, "cancelled": TaskState.CANCELLED.value}
-                found.append(states.get(verdict.answer, NOT_HERE))
-                if then is not None:
-                    verdict = self._start(then.message, then.instance, then.run)
-            run = then.run if then is not None else ""
-        return " ".join(found)
+        states = {message.index: NOT_HERE for message in messages}
+        left, ends = list(messages), list[RunEnd]()
+        while left or ends:
+            some, run = self._together(left), new_run()
+            verdicts = self._turn(messages[0].job, ends, states, some, instance, run)
+            del left[: len(verdicts)]
+            for message, verdict in zip(some, verdicts, strict=False):
+                if sum(len(part) for end in ends for part in end.parts) > _MOST_HELD:
+                    self._turn(message.job, ends, states)  # the next kernel needs the slot's whole memory
+                if verdict.answer == "run":
+                    ends.append(self._attempt(message, run, verdict.attempt))
+                else:
+                    states[message.index] = _NOT_RUN.get(verdict.answer, NOT_HERE)
+        return " ".join(states.values())
 
-    def _run_one(self, message: Message, run: str, attempt: int, then: _Start | None) -> tuple[str, Verdict]:
-        """Runs one of several tasks, and starts the following one in the same step that records the end of this one.
+    def _together(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """The tasks that are to start together: the first one, and those behind it while all of them are very short.
 
-        When this returns nothing holds the result any more: the next kernel needs the slot's whole memory.
+        Should the slot die of one of them nobody knows of which, so that start counts for none: not where only one is
+        allowed.
         """
-        ended = self._attempt(message, attempt)
-        if then is None:
-            ended, taken = self._finish(message, run, ended)
-            verdict = Verdict("none", 0)
-        else:
-            ended, (taken, verdict) = self._finish_and_start(message, run, ended, then)
-        return ended.state.value if taken else NOT_HERE, verdict
+        if self._settings.max_attempts == 1:
+            return messages[:1]
+        seconds = 0.0
+        for number, message in enumerate(messages[:_MOST_TOGETHER]):
+            seconds += message.seconds
+            if not message.seconds or seconds > _TOGETHER_SECONDS:
+                return messages[: max(number, 1)]
+        return messages[:_MOST_TOGETHER]
 
-    def _finish(self, message: Message, run: str, ended: Ended) -> tuple[Ended, bool]:
-        def finish(how: Ended) -> bool:
-            return self.records.finish(message.job, message.index, run, **how.fields())
+    def _turn(
+        self,
+        job: str,
+        ends: list[RunEnd],
+        states: dict[int, str],
+        then: Sequence[Message] = (),
+        instance: str = "",
+        run: str = "",
+    ) -> list[Verdict]:
+        """Records how tasks ended, and asks to start others in the same step.
 
-        return self._recorded(ended, finish)
+        Args:
+            job: the job.
+            ends: what has ended; empty afterwards, so that nothing holds a result any more.
+            states: is told how each ended.
+            then: the tasks to start.
+            instance: the instance of a worker that starts them.
+            run: their run.
+        """
+        indexes = [message.index for message in then]
+        try:
+            turn = self._persist(lambda: self.records.turn(job, ends, indexes, instance, run))
+            taken, verdicts = turn.taken, turn.verdicts
+        except Reject:
+            raise
+        except Exception:
+            if not ends:
+                raise
+            verdicts = None
+        if verdicts is None:  # for a result that cannot be sent: which of them?
+            for number, end in enumerate(ends):
+                ends[number], found = self._finish(job, end)
+                states[end.index] = ends[number].state.value if found else NOT_HERE
+            ends.clear()
+            return self._turn(job, ends, states, then, instance, run) if then else []
+        for end, found in zip(ends, taken, strict=True):
+            states[end.index] = end.state.value if found else NOT_HERE
+        ends.clear()
+        return verdicts
 
-    def _finish_and_start(
-        self, message: Message, run: str, ended: Ended, then: _Start
-    ) -> tuple[Ended, tuple[bool, Verdict]]:
-        start = then.message.index, then.instance, then.run
-
-        def finish_and_start(how: Ended) -> tuple[bool, Verdict]:
-            return self.records.finish_and_start(message.job, message.index, run, then=start, **how.fields())
-
-        return self._recorded(ended, finish_and_start)
-
-    def _recorded(self, ended: Ended, record: Callable[[Ended], T]) -> tuple[Ended, T]:
+    def _finish(self, job: str, end: RunEnd) -> tuple[RunEnd, bool]:
         """Records how a task ended; a result that cannot be sent, as for want of memory, fails that task alone."""
         try:
-            return ended, self._persist(lambda: record(ended))
+            return end, self._persist(lambda: self.records.turn(job, [end]).taken[0])
         except Reject:
             raise
         except Exception as error:
-            failed = Ended(TaskState.FAILED, ended.seconds, reason_of(error))
-        ended.parts.clear()  # it may be their memory that is missing
-        found = self._persist(lambda: record(failed))
+            failed = RunEnd(end.index, end.run, TaskState.FAILED, end.seconds, reason_of(error))
+        end.parts.clear()  # it may be their memory that is missing
+        found = self._persist(lambda: self.records.turn(job, [failed]).taken[0])
         with contextlib.suppress(Exception):
             logger.warning("a result could not be stored: %s", failed.reason, extra={"action": "end_task"})
         return failed, found
@@ -197,10 +203,7 @@ class Slot:
         for place in filter(None, map(parse_task_id, task_ids)):
             self._persist(functools.partial(self.records.fail, *place, reason, instance=instance))
 
-    def _start(self, message: Message, instance: str, run: str) -> Verdict:
-        return self._persist(lambda: self.records.start(message.job, message.index, instance, run))
-
-    def _attempt(self, message: Message, attempt: int) -> Ended:
+    def _attempt(self, message: Message, run: str, attempt: int) -> RunEnd:
         """Runs a task that was started here; a slot holds on to what it has computed until the store takes it."""
         began = time.monotonic()
         qobj = output = None
@@ -221,18 +224,20 @@ class Slot:
                 )
             state = TaskState.DONE if output.get("success", False) else TaskState.MARKED
             parts = split_parts(data, self._settings.result_part_mb * MEBIBYTE)
-            ended = Ended(state, seconds, "" if state is TaskState.DONE else reason_in(output), parts)
+            reason = "" if state is TaskState.DONE else reason_in(output)
+            end = RunEnd(message.index, run, state, seconds, reason, parts)
         except Reject:
             raise
         except Exception as error:
-            ended = Ended(TaskState.FAILED, time.monotonic() - began, reason_of(error))
+            seconds = time.monotonic() - began
+            end = RunEnd(message.index, run, TaskState.FAILED, seconds, reason_of(error))
         # Whatever goes wrong in what is told of it is no part of how it ended.
         with contextlib.suppress(Exception):
-            log_end(message, qobj, attempt, ended.state, ended.seconds, ended.reason)
-        if output is not None and ended.state is TaskState.DONE:
+            log_end(message, qobj, attempt, end.state, end.seconds, end.reason)
+        if output is not None and end.state is TaskState.DONE:
             with contextlib.suppress(Exception):
-                self._learn(message, output, ended.seconds)
-        return ended
+                self._learn(message, output, end.seconds)
+        return end
 
     def _learn(self, message: Message, output: Mapping[str, Any], seconds: float) -> None:
         """Tells how long the kernel took. Nobody waits for that, and a store that is away misses it."""

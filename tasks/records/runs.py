@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from ...config.store import store_errors
 from ..wire.errors import DecodingError
@@ -13,6 +14,8 @@ from .states import QUEUED, LostRun, TaskRecord, TaskState, unpack_loss, unpack_
 
 #: A longer result is stored before its task ends; a shorter one together with the end, in one round trip.
 _LONGEST_INLINE = 1024 * 1024
+#: Of what Aer or an error says so much is kept in a task's record.
+_LONGEST_REASON = 2000
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,41 @@ class Verdict:
 
     answer: str
     attempt: int
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run of a task ended.
+
+    Attributes:
+        index: the task's number in its job.
+        run: the run, as it was given at its start. The same run gets the same answer again.
+        state: how it ended.
+        seconds: time in the kernel.
+        reason: why it failed.
+        parts: the result, in pieces: bytes or views of bytes.
+    """
+
+    index: int
+    run: str
+    state: TaskState
+    seconds: float = 0.0
+    reason: str = ""
+    parts: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a slot hears between two kernels.
+
+    Attributes:
+        taken: for each run that has ended, whether its task ended by it.
+        verdicts: for the tasks that it asked to run, in order: of the first one at least, and of those behind it that
+            may run together with it.
+    """
+
+    taken: list[bool]
+    verdicts: list[Verdict]
 
 
 @dataclass(frozen=True)
@@ -58,9 +96,7 @@ class Runs(Scripts):
             instance: the instance of the worker that asks.
             run: the asking slot's run, see `new_run`. The same run gets the same answer again.
         """
-        arguments = [index, instance, run, self._settings.max_attempts]
-        answer, attempt = self._call("start", job_id, arguments, keys.WORKERS)
-        return Verdict(answer.decode(), int(attempt))
+        return self.turn(job_id, [], [index], instance, run).verdicts[0]
 
     def release(
         self, job_id: str, index: int, instance: str, reason: str, *, pid: int | None = None, charge: bool = True
@@ -90,73 +126,58 @@ class Runs(Scripts):
         reason: str = "",
         parts: Sequence[bytes | memoryview] = (),
     ) -> bool:
-        """Ends a task with what a run of it brought.
-
-        Args:
-            job_id: the job.
-            index: the task's number in it.
-            run: the run, as it was given to `start`. The same run gets the same answer again.
-            state: how it ended.
-            seconds: time in the kernel.
-            reason: why it failed.
-            parts: the result, in pieces.
+        """Ends a task with what a run of it brought; see `RunEnd`.
 
         Returns:
             Whether the task ended by this run; False if it had ended otherwise, or another run was started since.
         """
-        inline = _inline(parts)
-        stored: list[str] = []
-        if parts and not inline:
-            with store_errors(self._settings):
-                ttl = int(self._client.hget(keys.job(job_id), "ttl") or self._settings.result_ttl_seconds)
-                pipe = self._client.pipeline(transaction=False)
-                for number, part in enumerate(parts):
-                    stored.append(keys.result(job_id, index, run, number))
-                    pipe.set(stored[-1], part, ex=ttl)
-                pipe.execute()
-        arguments = [index, run, state.value, repr(seconds), reason, len(parts), bytes(inline)]
-        taken = bool(self._call("finish", job_id, arguments, keys.result(job_id, index, run)))
-        if stored and not taken:  # nobody would ever read them
-            with store_errors(self._settings):
-                self._client.unlink(*stored)
-        return taken
+        return self.turn(job_id, [RunEnd(index, run, state, seconds, reason, list(parts))]).taken[0]
 
-    def finish_and_start(
-        self,
-        job_id: str,
-        index: int,
-        run: str,
-        state: TaskState,
-        then: tuple[int, str, str],
-        *,
-        seconds: float = 0.0,
-        reason: str = "",
-        parts: Sequence[bytes | memoryview] = (),
-    ) -> tuple[bool, Verdict]:
-        """Ends a task and asks to run another one of the same job; see `finish` and `start`.
-
-        With a short result both happen or neither: at no moment does one slot hold two tasks, which its death
-        would charge both.
+    def turn(
+        self, job_id: str, ends: Sequence[RunEnd], indexes: Sequence[int] = (), instance: str = "", run: str = ""
+    ) -> Turn:
+        """Ends tasks and asks to run others of the same job. All of it happens or nothing.
 
         Args:
             job_id: the job.
-            index: the number of the task that has ended.
-            run: its run.
-            state: how it ended.
-            then: the number of the other task, the instance of the worker that asks, and its run.
-            seconds: time in the kernel.
-            reason: why it failed.
-            parts: the result, in pieces.
+            ends: what has ended.
+            indexes: the numbers of the tasks that are to start together: one process runs them one after the other,
+                and ends them in one step, too. What was started before starts alone.
+            instance: the instance of the worker that asks.
+            run: the asking slot's run, see `new_run`. The same run gets the same answer again.
         """
-        inline = _inline(parts)
-        if parts and not inline:
-            taken = self.finish(job_id, index, run, state, seconds=seconds, reason=reason, parts=parts)
-            return taken, self.start(job_id, *then)
-        arguments = [index, run, state.value, repr(seconds), reason, len(parts), bytes(inline)]
-        arguments += [*then, self._settings.max_attempts]
-        more_keys = (keys.result(job_id, index, run), keys.WORKERS)
-        found, answer, attempt = self._call("turn", job_id, arguments, *more_keys)
-        return bool(found), Verdict(answer.decode(), int(attempt))
+        stored = self._store_long(job_id, ends)
+        arguments: list[Any] = [instance, run, self._settings.max_attempts, len(ends)]
+        for end in ends:
+            reason = end.reason[:_LONGEST_REASON]
+            arguments += end.index, end.run, end.state.value, repr(end.seconds), reason, len(end.parts)
+            arguments.append(bytes(_inline(end.parts)))
+        arguments += indexes
+        result_keys = [keys.result(job_id, end.index, end.run) for end in ends]
+        found, verdicts = self._call("turn", job_id, arguments, keys.WORKERS, *result_keys)
+        unused = [key for taken, long in zip(found, stored, strict=True) if not taken for key in long]
+        if unused:  # nobody would ever read them
+            with store_errors(self._settings):
+                self._client.unlink(*unused)
+        return Turn(
+            [bool(taken) for taken in found],
+            [Verdict(word.decode(), int(attempt)) for word, attempt in zip(verdicts[::2], verdicts[1::2], strict=True)],
+        )
+
+    def _store_long(self, job_id: str, ends: Sequence[RunEnd]) -> list[list[str]]:
+        """Stores the results that are too long for the script; returns the keys of each."""
+        stored: list[list[str]] = []
+        for end in ends:
+            stored.append([])
+            if end.parts and not _inline(end.parts):
+                with store_errors(self._settings):
+                    ttl = int(self._client.hget(keys.job(job_id), "ttl") or self._settings.result_ttl_seconds)
+                    pipe = self._client.pipeline(transaction=False)
+                    for number, part in enumerate(end.parts):
+                        stored[-1].append(keys.result(job_id, end.index, end.run, number))
+                        pipe.set(stored[-1][-1], part, ex=ttl)
+                    pipe.execute()
+        return stored
 
     def fail(self, job_id: str, index: int, reason: str, *, cancelled: bool = False, instance: str = "") -> bool:
         """Ends a task without a result; returns whether this was the first end.

@@ -12,9 +12,7 @@ from ...config.settings import Settings
 from ...config.store import connect_store, store_errors
 from . import keys
 
-_SCRIPTS = ("create", "start", "release", "finish", "turn", "fail", "cancel", "beat", "leave", "open")
-#: Scripts that other scripts call as functions of their keys and arguments.
-_PARTS = {"turn": ("finish", "start")}
+_SCRIPTS = ("create", "turn", "release", "fail", "cancel", "beat", "leave", "open")
 #: Those that a full store runs all the same: they write little, and they are how it gets
 #: room again, or how workers stay alive.
 _RUN_WHEN_FULL = frozenset({"cancel", "release", "beat", "leave"})
@@ -38,10 +36,7 @@ class Scripts:
         text = {name: (folder / f"{name}.lua").read_text() for name in ("common", *_SCRIPTS)}
         self._scripts = {
             name: self._client.register_script(
-                ("#!lua flags=allow-oom\n" if name in _RUN_WHEN_FULL else "")
-                + text["common"]
-                + "".join(f"local function {part}(KEYS, ARGV)\n{text[part]}end\n" for part in _PARTS.get(name, ()))
-                + text[name]
+                ("#!lua flags=allow-oom\n" if name in _RUN_WHEN_FULL else "") + text["common"] + text[name]
             )
             for name in _SCRIPTS
         }

@@ -17,5 +17,5 @@ for _, index in ipairs(indexes) do
     cancelled = cancelled + 1
   end
 end
-if cancelled > 0 then count_ended('cancelled', cancelled, at) end
+if cancelled > 0 then count_ended({cancelled = cancelled}, at) end
 return {1, cancelled}

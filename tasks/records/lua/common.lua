@@ -54,20 +54,24 @@ local function end_task(index, task, state, at, run)
   redis.call('XADD', KEYS[3], '*', 'i', index, 's', state, 'r', task[RUN], 'p', task[PARTS])
 end
 
--- Counts tasks that have ended alike. KEYS: job, tasks, completions.
-local function count_ended(state, number, at)
-  redis.call('HINCRBY', KEYS[1], state, number)
-  if redis.call('HINCRBY', KEYS[1], 'left', -number) == 0 then
+-- Counts tasks that have ended, by their state. KEYS: job, tasks, completions.
+local function count_ended(numbers, at)
+  local all = 0
+  for state, number in pairs(numbers) do
+    redis.call('HINCRBY', KEYS[1], state, number)
+    all = all + number
+  end
+  if redis.call('HINCRBY', KEYS[1], 'left', -all) == 0 then
     redis.call('HSET', KEYS[1], 'finished', exact(at))
   end
-  local ttl = tonumber(redis.call('HGET', KEYS[1], 'ttl'))
+  local ttl = redis.call('HGET', KEYS[1], 'ttl')
   for k = 1, 3 do redis.call('EXPIRE', KEYS[k], ttl) end
 end
 
 local function finalise(index, task, state, run)
   local at = now()
   end_task(index, task, state, at, run)
-  count_ended(state, 1, at)
+  count_ended({[state] = 1}, at)
 end
 
 -- Whether the job is there and has such a task.
