@@ -34,13 +34,11 @@ CLIENT = (
 )
 SLOT = (
     ("task", "aerq.tasks.slot", "Slot._attempt"),
-    ("start", "aerq.tasks.records.store", "Records.start"),
     ("fetch payload", "aerq.tasks.records.store", "Records.payloads"),
     ("decode", "aerq.tasks.wire.payload", "QobjDecoder.decode"),
     ("compile", "aerq.tasks.kernel", "AerKernel.run"),
     ("encode result", "aerq.tasks.slot", "encode_output"),
-    ("finish", "aerq.tasks.records.store", "Records.finish"),
-    ("finish and start", "aerq.tasks.records.store", "Records.finish_and_start"),
+    ("start and finish", "aerq.tasks.records.store", "Records.turn"),
 )
 _ROW = struct.Struct("<qdd")
 

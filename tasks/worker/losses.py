@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...config.errors import UnavailableError
 from ..message import parse_task_id
 from ..records.bulk import read_tasks
-from ..records.states import TaskState
+from ..records.states import TaskRecord, TaskState
 from ..records.store import Records, Release
 
 logger = logging.getLogger(__name__)
@@ -25,8 +25,9 @@ class Loss:
 
     Attributes:
         released: what became of the task that it ran; None if the store does not answer, and it is taken later then.
-        ran: the id of that task, if its message carried several and one of them was running.
-        waiting: the ids of the tasks of the same message that had not been started.
+        ran: the id of that task, if its message carried several and it was the only one that had started.
+        waiting: the ids of the tasks of the same message that wait now: they had not started, or had started together,
+            so that nobody knows which of them the slot died of.
     """
 
     released: Release | None
@@ -36,11 +37,10 @@ class Loss:
 
 @dataclass(frozen=True)
 class _Lost:
-    """A task whose slot is gone and whose release the store has not taken yet."""
+    """A message whose slot is gone: the reason for each of its tasks, the process, and whether the attempt counts."""
 
-    task_id: str
+    reasons: Mapping[str, str]
     pid: int | None
-    reason: str
     charge: bool
 
 
@@ -71,27 +71,37 @@ class Losses:
             reason: what it died of, told of one of the tasks.
             charge: whether the attempt counts.
         """
-        losses = [_Lost(task_id, pid, reason(task_id), charge) for task_id in task_ids]
+        lost = _Lost({task_id: reason(task_id) for task_id in task_ids}, pid, charge)
         try:
-            return self._of_slot(losses)
+            return self._of_slot(lost)
         except Exception as error:  # whatever it is, it is tried again, and the message must not stay with this worker
             logger.warning("the loss of %s is recorded later: %s", task_ids[0], error, extra={"action": "release"})
-            self._later.extend(losses)
+            self._later.append(lost)
             return Loss(None)
 
-    def _of_slot(self, losses: Sequence[_Lost]) -> Loss:
-        if len(losses) == 1:
-            return Loss(self._release(losses[0]))
-        # One of several was running, at most; the others have ended, or wait for their turn.
-        tasks = read_tasks(self._records, [loss.task_id for loss in losses])
-        ran, waiting, found = None, [], Release("final", 0)
-        for loss in losses:
-            task = tasks[loss.task_id]
-            if task.state is TaskState.QUEUED:
-                waiting.append(loss.task_id)
-            elif task.state is TaskState.RUNNING and task.instance == self._instance and task.pid == loss.pid:
-                ran, found = loss.task_id, self._release(loss)
-        return Loss(found, ran, tuple(waiting))
+    def _of_slot(self, lost: _Lost) -> Loss:
+        first, *others = lost.reasons
+        if not others:
+            return Loss(self.release(first, lost.pid, lost.reasons[first], lost.charge))
+        # One of several was running, or some that had started together; the others have ended, or wait for their turn.
+        tasks = read_tasks(self._records, lost.reasons)
+        waiting = [one for one in lost.reasons if tasks[one].state is TaskState.QUEUED]
+        started = [one for one in lost.reasons if self._ran(tasks[one], lost.pid)]
+        if len(started) == 1:
+            found = self.release(started[0], lost.pid, lost.reasons[started[0]], lost.charge)
+            return Loss(found, started[0], tuple(waiting))
+        found = Release("final", 0)
+        for one in started:
+            # Nobody knows which of them it was: none is charged, and what has been started before starts alone.
+            reason = f"{lost.reasons[one]}; of {len(started)} tasks that had started together"
+            released = self.release(one, lost.pid, reason, charge=False)
+            if released.answer == "queued":
+                found, waiting = released, [*waiting, one]
+        return Loss(found, None, tuple(waiting))
+
+    def _ran(self, task: TaskRecord, pid: int | None) -> bool:
+        """Whether a process of this worker runs a task."""
+        return task.state is TaskState.RUNNING and task.instance == self._instance and task.pid == pid
 
     def still_waiting(self, task_ids: Sequence[str], pid: int | None) -> list[str]:
         """Those of the tasks of a stopped slot that wait, once what it had begun is given back, too.
@@ -101,7 +111,7 @@ class Losses:
         """
         waiting = []
         for task_id, task in read_tasks(self._records, task_ids).items():
-            if task.state is TaskState.RUNNING and task.instance == self._instance and task.pid == pid:
+            if self._ran(task, pid):
                 released = self.release(task_id, pid, "its slot was stopped for another task", charge=False)
                 waiting += [task_id] if released.answer == "queued" else []
             elif task.state is TaskState.QUEUED:
@@ -116,11 +126,11 @@ class Losses:
         """
         while self._later:
             try:
-                self._release(self._later[0])
+                self._of_slot(self._later[0])
             except UnavailableError:
                 raise
             except Exception as error:  # it would be the same the next time
-                logger.warning("the loss of %s was not recorded: %s", self._later[0].task_id, error)
+                logger.warning("the loss of %s was not recorded: %s", next(iter(self._later[0].reasons)), error)
             self._later.popleft()
 
     def release(self, task_id: str, pid: int | None, reason: str, charge: bool, instance: str = "") -> Release:
@@ -142,6 +152,3 @@ class Losses:
         released = self._records.release(*place, instance or self._instance, reason, pid=pid, charge=charge)
         logger.warning("task %s: %s (%s)", task_id, reason, released.answer, extra={"action": "release"})
         return released
-
-    def _release(self, loss: _Lost) -> Release:
-        return self.release(loss.task_id, loss.pid, loss.reason, loss.charge)

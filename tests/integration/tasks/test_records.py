@@ -1,7 +1,6 @@
 """The job records in a real store: each change is whole, and the first end of a task stands."""
 
 import contextlib
-import itertools
 import threading
 from dataclasses import replace
 
@@ -13,12 +12,13 @@ from aerq.config.settings import Settings
 from aerq.tasks.message import Message
 from aerq.tasks.records import keys
 from aerq.tasks.records.job import JobRecord
-from aerq.tasks.records.runs import Verdict
+from aerq.tasks.records.runs import RunEnd, Turn, Verdict
 from aerq.tasks.records.states import TaskState
 from aerq.tasks.records.store import Records
 from aerq.tasks.records.workers import (
     WorkerRecord,
     announce_worker,
+    held_tasks,
     live_workers,
     silent_workers,
     withdraw_worker,
@@ -40,14 +40,14 @@ def job(job_id="j", tasks=3):
         job_id=job_id,
         backend_name="aer_simulator",
         backend_version="0.18",
-        names=tuple("abc"[:tasks]),
+        names=tuple("abcdef"[:tasks]),
         circuits=tuple(range(tasks)),
         tags=("t",),
         messages=messages,
         kind="aer",
         as_set=True,
         aerq="0.1",
-        qubits=(2, 3, 4)[:tasks],
+        qubits=(2, 3, 4, 5, 6, 7)[:tasks],
     )
 
 
@@ -450,7 +450,7 @@ def lose_the_answer_to_an_end(monkeypatch):
 
     def read_and_lose(connection, *arguments, **options):
         answer = read(connection, *arguments, **options)
-        if not lost and type(answer) is int:
+        if not lost and answer == [[1], []]:
             lost.append(answer)
             raise redis.ConnectionError("the connection dropped")
         return answer
@@ -465,11 +465,15 @@ def test_an_end_whose_answer_got_lost_is_told_again(records, lose_the_answer_to_
     records.start("j", 0, "w", "1:1")
     parts = [b"result"] if state.has_result else []
     assert records.finish("j", 0, "1:1", state, reason="because", parts=parts)
-    assert lose_the_answer_to_an_end == [1]
+    assert lose_the_answer_to_an_end == [[[1], []]]
     assert len(records.completions("j", "0", None)[1]) == 1
     counts = records.counts(["j"])[0]
     assert (counts.ended, counts.running) == (1, 0)
     assert records.results("j", records_ended(records)) == ({0: b"result"} if state.has_result else {})
+
+
+def done(index, run, *parts, **fields):
+    return RunEnd(index, run, TaskState.DONE, parts=list(parts), **fields)
 
 
 @pytest.mark.parametrize("forgets", [False, True], ids=["", "store-without-scripts"])
@@ -479,39 +483,80 @@ def test_a_task_ends_and_the_next_one_starts_in_one_go(records, parts, forgets):
     records.start("j", 0, "w#1", "7:a")
     if forgets:
         records.client.script_flush()
-    assert records.finish_and_start("j", 0, "7:a", TaskState.DONE, (1, "w#1", "7:b"), parts=parts) == (
-        True,
-        Verdict("run", 1),
-    )
+    expected = Turn([True], [Verdict("run", 1)])
+    assert records.turn("j", [done(0, "7:a", *parts)], [1], "w#1", "7:b") == expected
     ended = records_ended(records)
     assert bytes(records.results("j", ended)[0]) == b"".join(parts)
     assert records.task("j", 1).run == "7:b"
     # whoever lost the answer asks again
-    again = records.finish_and_start("j", 0, "7:a", TaskState.DONE, (1, "w#1", "7:b"), parts=parts)
-    assert again == (True, Verdict("run", 1))
-
-
-def test_a_slot_never_holds_two_tasks_not_even_in_a_store_that_has_just_started(records):
-    """A death between the two would charge an attempt to both."""
-    records.create(job(), {})
-    records.client.script_flush()
-    records.start("j", 0, "w#1", "7:a")  # the only script that the store knows
-    with records.client.monitor() as monitor:
-        records.finish_and_start("j", 0, "7:a", TaskState.DONE, (1, "w#1", "7:b"), parts=[b"small"])
-        records.client.echo("over")
-        calls = [
-            call["command"] for call in itertools.takewhile(lambda c: "over" not in c["command"], monitor.listen())
-        ]
-    assert [call.split()[-1] for call in calls if "HINCRBY aerq:job:j running" in call] == ["-1", "1"]
+    assert records.turn("j", [done(0, "7:a", *parts)], [1], "w#1", "7:b") == expected
+    assert records.task("j", 1).attempts == 1
 
 
 def test_a_task_that_was_taken_away_does_not_end_and_the_next_one_starts(records):
     records.create(job(), {})
     records.start("j", 0, "w#1", "7:a")
     records.cancel("j", [0])
-    taken, verdict = records.finish_and_start("j", 0, "7:a", TaskState.DONE, (1, "w#1", "7:b"), parts=[b"late"])
-    assert (taken, verdict.answer) == (False, "run")
+    turn = records.turn("j", [done(0, "7:a", b"late")], [1], "w#1", "7:b")
+    assert (turn.taken, turn.verdicts[0].answer) == ([False], "run")
     assert records_ended(records) == {}
+
+
+def test_tasks_start_together_and_end_together_and_each_is_counted(records):
+    records.create(job(tasks=6), {})
+    assert records.turn("j", [], [0, 1, 2], "w#1", "7:a") == Turn([], [Verdict("run", 1)] * 3)
+    assert records.counts(["j"])[0].running == 3
+    assert held_tasks(records, records._settings, "w#1") == {"j.0", "j.1", "j.2"}
+    assert {records.task("j", index).started for index in range(3)} == {records.task("j", 0).started}
+    ends = [done(0, "7:a", b"0"), RunEnd(1, "7:a", TaskState.FAILED, reason="because"), done(2, "7:a", b"2")]
+    for _ in range(2):  # the second time by who has lost the answer
+        assert records.turn("j", ends, [3, 4], "w#1", "7:b") == Turn([True] * 3, [Verdict("run", 1)] * 2)
+    counts = records.counts(["j"])[0]
+    assert (counts.done, counts.failed, counts.running, counts.waiting) == (2, 1, 2, 1)
+    assert held_tasks(records, records._settings, "w#1") == {"j.3", "j.4"}
+    found = records_ended(records)
+    assert {index: bytes(data) for index, data in records.results("j", found).items()} == {0: b"0", 2: b"2"}
+    assert records.turn("j", [done(3, "7:b", b""), done(4, "7:b", b"")], [5], "w#1", "7:c").taken == [True, True]
+    records.turn("j", [done(5, "7:c", b"")])
+    assert records.counts(["j"])[0].finished
+    assert len(records.completions("j", "0", None)[1]) == 6
+
+
+def test_what_was_lost_before_starts_alone(records):
+    """Of tasks that start together nobody knows which one a slot died of."""
+    records.create(job(tasks=5), {})
+    records.start("j", 2, "dead#1", "1:1")
+    records.release("j", 2, "dead#1", "it died")
+    verdicts = [
+        records.turn("j", [], some, "w#1", run).verdicts for some, run in (([0, 1, 2, 3], "7:a"), ([2, 3], "7:b"))
+    ]
+    assert verdicts == [[Verdict("run", 1), Verdict("run", 1)], [Verdict("run", 2)]]
+    # whoever lost that answer hears the same
+    assert records.turn("j", [], [2, 3], "w#1", "7:b").verdicts == [Verdict("run", 2)]
+    assert records.turn("j", [], [3, 4], "w#1", "7:c").verdicts == [Verdict("run", 1)] * 2
+
+
+def test_of_tasks_that_are_to_start_together_those_that_cannot_are_passed_over(records):
+    records.create(job(tasks=6), {})
+    records.cancel("j", [1])
+    records.start("j", 2, "other#1", "1:1")
+    records.fail("j", 3, "because")
+    verdicts = records.turn("j", [], [0, 1, 2, 3, 4, 9], "w#1", "7:a").verdicts
+    assert [verdict.answer for verdict in verdicts] == ["run", "cancelled", "held", "final", "run", "unknown"]
+
+
+def test_in_a_cancelled_job_nothing_starts_together_either(records):
+    records.create(job(tasks=3), {})
+    records.client.hset("aerq:job:j", "cancel", "1")
+    verdicts = records.turn("j", [], [0, 1, 2], "w#1", "7:a").verdicts
+    assert [verdict.answer for verdict in verdicts] == ["cancelled"] * 3
+    assert records.counts(["j"])[0].cancelled == 3
+
+
+def test_nothing_of_a_job_that_is_gone_starts_or_ends(records):
+    turn = records.turn("gone", [done(0, "7:a", b"x")], [1, 2], "w#1", "7:b")
+    assert (turn.taken, [verdict.answer for verdict in turn.verdicts]) == ([False], ["unknown", "unknown"])
+    assert records.client.keys("aerq:*") == []
 
 
 def test_completions_come_in_order_and_wake_a_waiting_reader(records):

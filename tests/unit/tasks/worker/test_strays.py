@@ -82,8 +82,12 @@ def bundle(parent):
 HERE = "w@h#1"
 
 
-def running(pid=7):
-    return TaskRecord(TaskState.RUNNING, 1, instance=HERE, run=f"{pid}:token")
+def running(pid=7, started=20.0):
+    return TaskRecord(TaskState.RUNNING, 1, started=started, instance=HERE, run=f"{pid}:token")
+
+
+def cancelled(started=10.0):
+    return TaskRecord(TaskState.CANCELLED, 1, started=started, instance=HERE)
 
 
 def test_a_slot_that_goes_from_task_to_task_of_its_message_is_left_alone(bundle):
@@ -96,13 +100,28 @@ def test_a_slot_that_goes_from_task_to_task_of_its_message_is_left_alone(bundle)
 
 
 def test_the_cancel_of_one_of_several_tasks_kills_the_slot_only_while_that_one_runs(bundle):
-    cancelled = TaskRecord(TaskState.CANCELLED, 1, instance=HERE)
-    bundle.said = {"j.0": running(), "j.1": cancelled}
+    bundle.said = {"j.0": running(), "j.1": cancelled()}
     assert heartbeat(bundle, "j.0") == []
-    bundle.said = {"j.0": TaskRecord(TaskState.DONE, 1, instance=HERE), "j.1": cancelled}
+    bundle.said = {"j.0": TaskRecord(TaskState.DONE, 1, instance=HERE), "j.1": cancelled()}
     assert heartbeat(bundle) == []  # it might be between two tasks
     assert heartbeat(bundle) == [7]
     assert bundle.strays.was_killed(7)
+
+
+def test_a_cancelled_task_is_stopped_though_others_that_started_with_it_are_not(bundle):
+    """Only the slot knows which of them it is at, and all of them were to take a moment."""
+    bundle.said = {"j.0": running(started=10.0), "j.1": cancelled(started=10.0)}
+    assert heartbeat(bundle, "j.0") == []
+    assert heartbeat(bundle, "j.0", after=strays._BETWEEN_SECONDS / 2) == []
+    assert heartbeat(bundle, "j.0", after=strays._BETWEEN_SECONDS) == [7]
+    assert bundle.strays.was_killed(7)
+
+
+def test_a_slot_that_is_through_with_what_started_with_a_cancelled_task_is_left_alone(bundle):
+    for started in (10.0, 11.0):
+        bundle.said = {"j.0": running(started=started), "j.1": cancelled(started=10.0)}
+        assert heartbeat(bundle, "j.0") == []
+    assert heartbeat(bundle, "j.0") == []
 
 
 def test_a_cancelled_task_is_stopped_though_another_slot_here_runs_one_of_the_same_message(bundle):
