@@ -58,28 +58,31 @@ def store_variable(settings: Settings) -> str:
 @contextmanager
 def store_errors(settings: Settings) -> Iterator[None]:
     """Turns the client's errors into `UnavailableError`, with the address and without the password."""
-    where = masked(settings.store_url or "")
-    variable = store_variable(settings)
     try:
         yield
-    except redis.AuthenticationError as error:
-        raise UnavailableError(f"the store at {where} refuses the password; check the one in {variable}") from error
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise UnavailableError(
-            f"the store at {where} does not answer; check that its server runs and that {variable} names it "
-            "(a backend that was made before a new `aerq up` keeps the old address)"
-        ) from error
-    except redis.InvalidResponse as error:
-        raise UnavailableError(f"what answers at {where} is no Redis or Valkey server; check {variable}") from error
-    except redis.OutOfMemoryError as error:
-        raise UnavailableError(
-            f"the store at {where} is full (maxmemory with noeviction); delete jobs or give it more memory"
-        ) from error
     except redis.RedisError as error:
-        raise UnavailableError(
-            f"the store at {where} refuses ({_code(error)}); its log says why, often the rights of its user, a full "
-            "disk or a replica that is missing"
-        ) from error
+        raise UnavailableError(_sentence(error, settings)) from error
+
+
+def _sentence(error: redis.RedisError, settings: Settings) -> str:
+    """What an error of the client means and what to do; made when there is one, for there is a call for each task."""
+    where, variable = masked(settings.store_url or ""), store_variable(settings)
+    match error:
+        case redis.AuthenticationError():
+            return f"the store at {where} refuses the password; check the one in {variable}"
+        case redis.ConnectionError() | redis.TimeoutError():
+            return (
+                f"the store at {where} does not answer; check that its server runs and that {variable} names it "
+                "(a backend that was made before a new `aerq up` keeps the old address)"
+            )
+        case redis.InvalidResponse():
+            return f"what answers at {where} is no Redis or Valkey server; check {variable}"
+        case redis.OutOfMemoryError():
+            return f"the store at {where} is full (maxmemory with noeviction); delete jobs or give it more memory"
+    return (
+        f"the store at {where} refuses ({_code(error)}); its log says why, often the rights of its user, a full disk "
+        "or a replica that is missing"
+    )
 
 
 def _code(error: redis.RedisError) -> str:
