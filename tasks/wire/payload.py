@@ -21,8 +21,9 @@ from .noise import decode_noise_model, encode_noise_model
 
 T = TypeVar("T")
 
-#: Decoded payloads that a slot keeps. Circuits of a sweep, options and noise model are the same for many tasks.
-_CACHED = 16
+#: Decoded payloads that a slot keeps, and the bytes that they had in all. Circuits of a sweep, options and noise model
+#: are the same for many tasks, and whoever iterates runs the same circuits again.
+_CACHED, _CACHED_BYTES = 128, 32 * 1024 * 1024
 _KEPT = (Kind.OPTIONS, Kind.NOISE_MODEL, Kind.CIRCUITS)
 #: Bindings of more bytes are decoded for each task anew.
 _LONGEST_KEPT_ROWS = 1024 * 1024
@@ -140,7 +141,9 @@ class QobjDecoder:
     def __init__(self, limit: int, fetch: Callable[[Sequence[str]], list[bytes]]) -> None:
         self._limit = limit
         self._fetch = fetch
-        self._kept: OrderedDict[tuple[Kind, str], Any] = OrderedDict()
+        #: What was decoded, and the bytes that it had.
+        self._kept: OrderedDict[tuple[Kind, str], tuple[Any, int]] = OrderedDict()
+        self._kept_bytes = 0
         self._kept_rows: dict[str, list[Any]] = {}
 
     def decode(self, message: Message) -> Qobj:
@@ -162,8 +165,10 @@ class QobjDecoder:
         else:
             several = bind(self._rows(message.binds, sealed)[message.place :], circuits)
         experiments = _first_of(several, message.count)
-        while len(self._kept) > _CACHED:
-            self._kept.popitem(last=False)
+        # What this task has needed stays: the next one of its message may need the same.
+        while len(self._kept) > _CACHED or (self._kept_bytes > _CACHED_BYTES and len(self._kept) > len(_KEPT)):
+            _, (_, size) = self._kept.popitem(last=False)
+            self._kept_bytes -= size
         return Qobj(
             message.job,
             QobjHeader(
@@ -203,9 +208,11 @@ class QobjDecoder:
         if key not in self._kept:
             if digest not in sealed:
                 raise DecodingError(_TWICE)
-            self._kept[key] = decode(unseal(sealed[digest], digest, kind, limit=self._limit))
+            body = unseal(sealed[digest], digest, kind, limit=self._limit)
+            self._kept[key] = decode(body), len(body)
+            self._kept_bytes += len(body)
         self._kept.move_to_end(key)
-        value: T = self._kept[key]
+        value: T = self._kept[key][0]
         return value
 
 

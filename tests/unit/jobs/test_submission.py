@@ -14,6 +14,7 @@ from aerq.jobs.submission import Submission, prepare_job
 from aerq.tasks.bundles import bundles_of, from_kwargs, to_kwargs
 from aerq.tasks.kernel import AerKernel
 from aerq.tasks.publishing import shown
+from aerq.tasks.wire import payload
 from aerq.tasks.wire.payload import QobjDecoder
 
 SETTINGS = Settings(broker_url="redis://127.0.0.1:1/0", message_seconds=10)
@@ -138,3 +139,31 @@ def test_long_names_are_cut_where_they_are_shown():
         circuits.append(circuit)
     record = prepared(circuits, None, max_job_size=3).record
     assert len(shown(record, record.messages[0]).encode()) < 500
+
+
+def fetched_again(monkeypatch, **bounds):
+    """Payloads that a decoder fetches for a job's tasks, and for the same ones once more."""
+    for name, value in bounds.items():
+        monkeypatch.setattr(payload, name, value)
+    theta, asked = Parameter("t"), []
+    job = prepared([turned("z", theta).assign_parameters([0.1 * n]) for n in range(9)], None, max_job_size=1)
+    stored = dict(job.payloads)
+    decoder = QobjDecoder(LIMIT, lambda digests: asked.extend(digests) or [stored[digest] for digest in digests])
+    for _ in range(2):
+        for message in job.record.messages:
+            decoder.decode(message)
+    return len(asked), len(set(asked)), len(decoder._kept), decoder._kept_bytes
+
+
+def test_what_is_run_again_is_not_decoded_again(monkeypatch):
+    fetched, different, kept, size = fetched_again(monkeypatch)
+    assert fetched == different == kept > 2
+    assert size > 0
+
+
+@pytest.mark.parametrize("bounds", [{"_CACHED": 2}, {"_CACHED_BYTES": 1}], ids=["payloads", "bytes"])
+def test_a_slot_keeps_no_more_than_it_may_but_what_its_last_task_needed(monkeypatch, bounds):
+    fetched, different, kept, size = fetched_again(monkeypatch, **bounds)
+    assert fetched > different
+    assert kept <= 3
+    assert size < 10_000
