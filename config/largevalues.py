@@ -36,8 +36,9 @@ class _Buffer(SocketBuffer):  # type: ignore[misc]  # redis-py's types are not r
             redis.TimeoutError: if the rest does not come in time.
             redis.ConnectionError: if the connection was closed.
         """
-        own_timeout = any(value is None or isinstance(value, (int, float)) for value in (*args, *kwargs.values()))
-        if length < _LARGE or own_timeout:
+        if length < _LARGE:
+            return super().read(length, *args, **kwargs)
+        if any(value is None or isinstance(value, (int, float)) for value in (*args, *kwargs.values())):
             return super().read(length, *args, **kwargs)
         value = bytearray(length + len(_END))
         with memoryview(value) as view:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import msgpack
+
 from ...config.store import BLOCK_SECONDS, store_errors
+from ..wire.errors import DecodingError
 from ..wire.results import join_parts
 from . import keys
 from .scripts import Scripts
@@ -38,6 +41,9 @@ class Completions(Scripts):
 
         Returns:
             The new cursor and the completions, in the order in which they happened; none if the time ran out.
+
+        Raises:
+            DecodingError: if one cannot be read.
         """
         block = None if not timeout else max(1, int(min(timeout, BLOCK_SECONDS) * 1000))
         with store_errors(self._settings):
@@ -75,4 +81,13 @@ def result_keys(job_id: str, ended: Mapping[int, Completion] | Mapping[int, Task
 
 
 def _completion(fields: Mapping[bytes, bytes]) -> Completion:
-    return Completion(int(fields[b"i"]), TaskState(fields[b"s"].decode()), fields[b"r"].decode(), int(fields[b"p"]))
+    """Reads an end as `lua/common.lua` has packed it.
+
+    Raises:
+        DecodingError: if it is not one.
+    """
+    try:
+        index, state, run, parts = msgpack.unpackb(fields[b"end"])
+        return Completion(int(index), TaskState(state), str(run), int(parts))
+    except (KeyError, ValueError, TypeError, msgpack.UnpackException) as error:
+        raise DecodingError("the end of a task cannot be read; it was written by another version of aerq") from error
