@@ -89,7 +89,7 @@ class Settings(BaseSettings):
         description="After how long a Redis or Valkey broker gives out a message again of which it heard nothing.",
     )
     message_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        default=0.1,
+        default=0.25,
         description="Short tasks share a message up to about this time; 0: each task has a message of its own.",
     )
     long_task_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(

@@ -28,11 +28,13 @@ class Loss:
         ran: the id of that task, if its message carried several and it was the only one that had started.
         waiting: the ids of the tasks of the same message that wait now: they had not started, or had started together,
             so that nobody knows which of them the slot died of.
+        starts: how often the task that ran had been started, whether or not that was charged.
     """
 
     released: Release | None
     ran: str | None = None
     waiting: tuple[str, ...] = ()
+    starts: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Losses:
         started = [one for one in lost.reasons if self._ran(tasks[one], lost.pid)]
         if len(started) == 1:
             found = self.release(started[0], lost.pid, lost.reasons[started[0]], lost.charge)
-            return Loss(found, started[0], tuple(waiting))
+            return Loss(found, started[0], tuple(waiting), tasks[started[0]].attempt)
         found = Release("final", 0)
         for one in started:
             # Nobody knows which of them it was: none is charged, and what has been started before starts alone.

@@ -122,7 +122,7 @@ class ExperimentRequest(Request):  # type: ignore[misc]
 
         loss = keeper.lost(self.task_ids, self.worker_pid, reason, told_to_stop=told_to_stop)
         again = loss.released is not None and loss.released.answer == "queued"
-        if again and loss.released.attempts <= LOSSES_AT_THE_HEAD:
+        if again and max(loss.released.attempts, loss.starts) <= LOSSES_AT_THE_HEAD:
             self._give_back(at_the_head=True)
         elif loss.released is None and len(self.carried) > 1:
             # The store is away: who gets the message skips what has ended, and what is released later is found.

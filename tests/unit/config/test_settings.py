@@ -38,7 +38,7 @@ def test_defaults_are_the_documented_ones():
         "heartbeat_seconds": 5.0,
         "drain_seconds": 20.0,
         "visibility_timeout_seconds": 86400,
-        "message_seconds": 0.1,
+        "message_seconds": 0.25,
         "long_task_seconds": None,
         "flower_port": 5555,
         "log_level": "INFO",

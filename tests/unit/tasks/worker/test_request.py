@@ -133,6 +133,15 @@ def test_after_the_second_loss_a_task_goes_on_alone_and_those_behind_it_before(r
     assert request.said == ["acknowledged"]
 
 
+def test_what_was_lost_before_together_with_others_goes_on_alone_after_one_loss_of_its_own(request_of):
+    """Those behind it have waited for it twice by then."""
+    request = request_of()
+    request.keeper.loss = Loss(Release("queued", 1), "j.0", ("j.1", "j.2"), starts=2)
+    request.on_failure(raised(DIED))
+    assert request.keeper.published == [["j.1", "j.2"], ["j.0"]]
+    assert request.said == ["acknowledged"]
+
+
 def test_a_slot_that_died_of_nothing_that_ran_gives_its_message_back_whole(request_of):
     request = request_of()
     request.keeper.loss = Loss(Release("final", 0), None, ("j.1", "j.2"))
