@@ -243,9 +243,9 @@ class AerJobSet(BaseJob, SetMembers, CeleryQuestions):
         if not wanted:
             raise JobError(f"worker_results of job {self.job_id()} was asked for no worker")
         deadline = Deadline.after(timeout)
-        if not tasks.wait_for(wanted, deadline):
-            raise self._not_in_time(timeout)
         values = waited(lambda: tasks.values(wanted, deadline), self)
+        if values is None:
+            raise self._not_in_time(timeout)
         return self._layout.result(values, self.job_id())
 
     def as_completed(self, timeout: float | None = None) -> ArrivingJobs:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ..config.errors import AerqError
 from ..config.settings import Settings
 from ..tasks.records.bulk import read_results
 from ..tasks.records.large import read_large
@@ -21,6 +23,42 @@ _MOST_BYTES = 32 * _MEBIBYTE
 
 class ResultGoneError(JobError):
     """The store does not have the result of a task that ended with one."""
+
+
+class Outputs:
+    """The raw outputs of one job's tasks; some are fetched while others still run.
+
+    Args:
+        fetch: fetches and decodes the outputs of tasks that ended with a result.
+    """
+
+    def __init__(self, fetch: Callable[[Mapping[int, Completion]], dict[int, Any]]) -> None:
+        self._fetch = fetch
+        #: With the end that brought each: a store that has lost its last writes may tell of another one later.
+        self._ahead: dict[int, tuple[Completion, Any]] = {}
+
+    def fetch_ahead(self, completions: Mapping[int, Completion]) -> None:
+        """Fetches outputs that are wanted later. What goes wrong is told when they are."""
+        wanted = {index: completion for index, completion in completions.items() if index not in self._ahead}
+        if wanted:
+            with contextlib.suppress(AerqError):
+                self._ahead.update({index: (wanted[index], output) for index, output in self._fetch(wanted).items()})
+
+    def take(self, completions: Mapping[int, Completion]) -> dict[int, Any]:
+        """The outputs of tasks, in the order of these; they are held here no longer.
+
+        Raises:
+            ResultGoneError: if a result has expired, or the store has lost it.
+            JobError: if one cannot be read.
+            UnavailableError: if the store does not answer.
+        """
+        found = {index: self._ahead[index] for index in completions if index in self._ahead}
+        ahead = {index: output for index, (completion, output) in found.items() if completion == completions[index]}
+        missing = {index: completion for index, completion in completions.items() if index not in ahead}
+        fetched = self._fetch(missing) if missing else {}
+        for index in found:
+            self._ahead.pop(index, None)
+        return {index: ahead[index] if index in ahead else fetched[index] for index in completions}
 
 
 def fetch_outputs(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qiskit.providers import JobStatus
@@ -18,7 +19,7 @@ from .deadline import Deadline
 from .errors import NoSuchJobError
 from .futures import JobFuture
 from .outage import through_outages
-from .outputs import ResultGoneError
+from .outputs import Outputs, ResultGoneError
 from .status import TASK_STATUS, status_of_counts, status_of_statuses
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Pause between two looks at futures that cannot call back, in seconds.
 _PAUSE_SECONDS = 0.05
+#: What has ended is fetched this often at most while others still run, in seconds.
+_FETCH_SECONDS = 0.2
 
 
 class TaskSet(Protocol):
@@ -53,8 +56,11 @@ class TaskSet(Protocol):
     def wait_for(self, wanted: Sequence[int], deadline: Deadline) -> bool:
         """Waits until some tasks have ended; returns whether that came before the deadline."""
 
-    def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any]:
-        """What tasks that have ended brought; raises what the first of those raises that failed."""
+    def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any] | None:
+        """What tasks brought when all of them have ended, or None if they have not before the deadline.
+
+        Raises what the first of those raises that failed.
+        """
 
     def cancel(self) -> None:
         """Cancels all that have not ended."""
@@ -74,6 +80,7 @@ class CeleryTasks:
         self._job_id = job_id
         self._layout = layout
         self._log = CompletionLog(executor.records, job_id)
+        self._outputs = Outputs(functools.partial(executor.outputs, job_id))
 
     @property
     def executor(self) -> CeleryExecutor:
@@ -127,18 +134,24 @@ class CeleryTasks:
 
     def wait_for(self, wanted: Sequence[int], deadline: Deadline) -> bool:
         """Waits until some tasks have ended; returns whether that came before the deadline."""
+        return self._log.wait(self._all_ended(wanted), deadline)
+
+    def _all_ended(self, wanted: Sequence[int]) -> Callable[[Mapping[int, Completion]], bool]:
+        """Tells of what has ended whether some tasks are among it."""
         missing = set(wanted)
 
-        def enough(ended: Mapping[int, Completion]) -> bool:
+        def all_ended(ended: Mapping[int, Completion]) -> bool:
             if len(ended) < len(wanted):
                 return False
             missing.difference_update([index for index in missing if index in ended])
             return not missing
 
-        return self._log.wait(enough, deadline)
+        return all_ended
 
-    def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any]:
-        """Aer's raw outputs; raises the error of the first task that failed or was cancelled."""
+    def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any] | None:
+        """Aer's raw outputs, fetched while others still run; raises the error of the first task that failed."""
+        if not self._wait_and_fetch(wanted, deadline):
+            return None
         while True:
             # What was taken back is waited for.
             completions = {index: self._log.get(index) or self.future(index).ended(deadline) for index in wanted}
@@ -147,12 +160,37 @@ class CeleryTasks:
                     failed = functools.partial(self.future(index).failure, completion)
                     raise through_outages(failed, deadline, self._job_id)
             try:
-                fetch = functools.partial(self._executor.outputs, self._job_id, completions)
-                return through_outages(fetch, deadline, self._job_id)
+                take = functools.partial(self._outputs.take, completions)
+                return through_outages(take, deadline, self._job_id)
             except ResultGoneError:
                 take_back = functools.partial(self._log.take_back, completions)
                 if not through_outages(take_back, deadline, self._job_id):
                     raise
+
+    def _wait_and_fetch(self, wanted: Sequence[int], deadline: Deadline) -> bool:
+        """Waits until tasks have ended, and fetches what they bring meanwhile; whether that came before the deadline.
+
+        A set that takes an hour to run is not fetched for a minute afterwards.
+        """
+        wanted_set, position, fetched = set(wanted), 0, time.monotonic()
+        all_ended = self._all_ended(wanted)
+        done = False
+
+        def enough(ended: Mapping[int, Completion]) -> bool:
+            nonlocal done
+            done = all_ended(ended)
+            return done or (len(ended) > position and time.monotonic() - fetched >= _FETCH_SECONDS)
+
+        while self._log.wait(enough, deadline):
+            if done:
+                return True
+            new = self._log.since(position)
+            position += len(new)
+            completions = self._completions([index for index in new if index in wanted_set])
+            if all(completion.state.has_result for completion in completions.values()):
+                self._outputs.fetch_ahead(completions)
+            fetched = time.monotonic()
+        return False
 
     def cancel(self) -> None:
         """Cancels all that have not ended; running kernels are killed."""
@@ -233,8 +271,10 @@ class OtherTasks:
         """Waits until some tasks have ended; returns whether that came before the deadline."""
         return all([self._futures[index].wait(deadline) for index in wanted])
 
-    def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any]:
-        """What the user's function returned for tasks that have ended; raises what it raised."""
+    def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any] | None:
+        """What the user's function returned, or None if not all end before the deadline; raises what it raised."""
+        if not self.wait_for(wanted, deadline):
+            return None
         return {index: self._futures[index].result() for index in wanted}
 
     def cancel(self) -> None:
