@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
 
@@ -50,6 +51,25 @@ _MOST_QUBITS = 40
 _NO_SPEEDS: Mapping[str, float] = MappingProxyType({})
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """What one experiment is estimated to take.
+
+    Attributes:
+        method: the method that Aer is likely to use.
+        seconds: time on one thread.
+        is_sure: whether that can be told: not of a loop, or of a method whose time follows from nothing that is known.
+    """
+
+    method: str
+    seconds: float
+    is_sure: bool
+
+    def scaled(self, speeds: Mapping[str, float]) -> float:
+        """The time in seconds where kernels take longer, by Aer's method, than is estimated here."""
+        return self.seconds * speeds.get(self.method, 1.0)
+
+
 def experiment_seconds(circuit: QuantumCircuit, options: RunOptions, speeds: Mapping[str, float] = _NO_SPEEDS) -> float:
     """The estimated time of one experiment on one thread.
 
@@ -58,11 +78,22 @@ def experiment_seconds(circuit: QuantumCircuit, options: RunOptions, speeds: Map
         options: the options of the run.
         speeds: by Aer's method, how much longer the workers' kernels took so far than is estimated here.
     """
+    return estimate(circuit, options).scaled(speeds)
+
+
+def estimate(circuit: QuantumCircuit, options: RunOptions) -> Estimate:
+    """What one experiment is estimated to take.
+
+    Args:
+        circuit: its circuit.
+        options: the options of the run.
+    """
     names = circuit.count_ops()
     gates = sum(names.values())
     qubits = min(circuit.num_qubits, _MOST_QUBITS)
     noisy = options.noise_model is not None and bool(options.noise_model.noise_instructions)
-    each_shot = noisy or circuit.has_control_flow_op() or "reset" in names
+    branches = circuit.has_control_flow_op()
+    each_shot = noisy or branches or "reset" in names
     runs = max(options.shots, 1) if each_shot else 1
     method = _likely_method(names.keys(), qubits, noisy, options)
 
@@ -80,7 +111,7 @@ def experiment_seconds(circuit: QuantumCircuit, options: RunOptions, speeds: Map
         kernel = runs * gates * gate
     draw = _DRAW_STABILIZER * qubits * qubits if method == "stabilizer" else _DRAW * qubits
     seconds: float = _PREPARE + _PREPARE_GATE * gates + kernel + draw * options.shots
-    return seconds * speeds.get(method, 1.0)
+    return Estimate(method, seconds, not branches and options.method not in UNTOLD_METHODS)
 
 
 def task_sizes(seconds: Sequence[float], slots: int | None) -> list[int]:

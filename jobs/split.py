@@ -18,7 +18,7 @@ from qiskit.circuit import ParameterExpression, QuantumCircuit
 from ..tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 from .batches import Batches
 from .binds import Binds, plain_binds
-from .cost import UNTOLD_METHODS, experiment_seconds, task_sizes
+from .cost import Estimate, estimate, task_sizes
 from .memory import MemoryPlanner
 from .noise import job_noise_model
 from .options import RunOptions
@@ -131,7 +131,7 @@ class _Job:
         self.memory = MemoryPlanner(circuits, options, planner)
         self._seeds = Seeds.of(options, sum(counts))
         self._pieces = list(self._cut(counts, planner))
-        self._told: dict[int, float] = {}
+        self._estimates: dict[int, Estimate] = {}
         warn_of_shared_shots(options, counts, planner)
 
     def tasks(self, slots: int | None) -> Iterator[tuple[dict[str, Any], QobjConfig, tuple[QobjExperiment, ...]]]:
@@ -168,7 +168,7 @@ class _Job:
         elif size is None:
             yield pieces
         elif size == "auto":
-            seconds = self._seconds(pieces, self._speeds)
+            seconds = [self._estimate(piece).scaled(self._speeds) * piece.count for piece in pieces]
             place = 0
             for length in task_sizes(seconds, slots):
                 yield pieces[place : place + length]
@@ -184,25 +184,23 @@ class _Job:
                 filled += piece.count
             yield group
 
-    def _seconds(self, pieces: list[_Piece], speeds: Mapping[str, float]) -> list[float]:
-        by_circuit: dict[int, float] = {}
-        for piece in pieces:
-            circuit = self._circuits[piece.circuit]
-            if id(circuit) not in by_circuit:
-                by_circuit[id(circuit)] = experiment_seconds(circuit, self._options, speeds)
-        return [by_circuit[id(self._circuits[piece.circuit])] * piece.count for piece in pieces]
+    def _estimate(self, piece: _Piece) -> Estimate:
+        """What one experiment of a circuit is estimated to take; the same circuit may be there many times."""
+        circuit = self._circuits[piece.circuit]
+        found = self._estimates.get(id(circuit))
+        if found is None:
+            found = self._estimates[id(circuit)] = estimate(circuit, self._options)
+        return found
 
     def _told_seconds(self, pieces: list[_Piece], share: float = 1.0) -> float:
-        """The estimated time of a task; 0 if nobody can tell how often a loop in it turns."""
-        if self._options.method in UNTOLD_METHODS or any(
-            self._circuits[piece.circuit].has_control_flow_op() for piece in pieces
-        ):
+        """The estimated time of a task; 0 if nobody can tell.
+
+        As it is estimated, whatever the workers' speeds: they learn from what it took beside that.
+        """
+        estimates = [(self._estimate(piece), piece.count) for piece in pieces]
+        if not all(each.is_sure for each, _ in estimates):
             return 0.0
-        # As it is estimated, whatever the workers' speeds: they learn from what it took beside that.
-        for piece in pieces:
-            if piece.circuit not in self._told:
-                self._told[piece.circuit] = experiment_seconds(self._circuits[piece.circuit], self._options, {})
-        return share * sum(self._told[piece.circuit] * piece.count for piece in pieces)
+        return share * sum(each.seconds * count for each, count in estimates)
 
     def _whole(self, pieces: list[_Piece]) -> tuple[dict[str, Any], QobjConfig, tuple[QobjExperiment, ...]]:
         """A task with all shots of its experiments."""

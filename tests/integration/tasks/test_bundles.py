@@ -16,6 +16,7 @@ from qiskit_aer import AerSimulator
 
 from aerq.config.queues import RUN_EXPERIMENTS
 from aerq.jobs import AerqSimulator, JobError, split
+from aerq.jobs.cost import Estimate
 from aerq.tasks.bundles import HEADER, to_kwargs
 from aerq.tasks.publishing import publish_tasks
 
@@ -155,7 +156,7 @@ def test_a_task_that_kills_its_slots_takes_nobody_with_it(lasting):
 @pytest.fixture
 def together(site, monkeypatch):
     """Messages of which all tasks start at once, because they are taken for very short, and are not."""
-    monkeypatch.setattr(split, "experiment_seconds", lambda *_: 0.0001)
+    monkeypatch.setattr(split, "estimate", lambda *_: Estimate("statevector", 0.0001, True))
     worker = site.start("one")
     job = Bundled(site, [lasts(f"long{n}") for n in range(TASKS)])
     job.worker = worker
