@@ -18,7 +18,7 @@ from ..config.errors import AerqError, UnavailableError
 from ..config.settings import Settings
 from .message import Message, parse_task_id
 from .qobj import Qobj
-from .records.runs import RunEnd
+from .records.runs import MOST_TOGETHER, RunEnd
 from .records.speeds import Measured
 from .records.states import TaskState, new_run
 from .records.store import Records, Verdict
@@ -35,10 +35,10 @@ MEBIBYTE = 1024 * 1024
 #: In what a slot says of several tasks: one that did not end in it.
 NOT_HERE = "-"
 _NOT_RUN = {"exhausted": TaskState.FAILED.value, "cancelled": TaskState.CANCELLED.value}
-#: Tasks start together while they are estimated to take no longer than this in all, in seconds, and so many at most.
-_TOGETHER_SECONDS, _MOST_TOGETHER = 0.01, 16
-#: So many bytes of results are held while the next task runs; with more they are recorded first.
-_MOST_HELD = 256 * 1024
+#: Tasks start together while they are estimated to take no longer than this in all, in seconds.
+_TOGETHER_SECONDS = 0.01
+#: So many bytes of results are held while the next task runs, and for so many seconds; then they are recorded first.
+_MOST_HELD, _HELD_SECONDS = 256 * 1024, 0.1
 #: Pauses between tries while the store is away, in seconds.
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
@@ -116,13 +116,18 @@ class Slot:
         """
         states = {message.index: NOT_HERE for message in messages}
         left, ends = list(messages), list[RunEnd]()
+        # One name for all: should an answer get lost, what has started all the same is still ours when it is asked for.
+        run = new_run()
         while left or ends:
-            some, run = self._together(left), new_run()
+            some = self._together(left)
             verdicts = self._turn(messages[0].job, ends, states, some, instance, run)
+            began = time.monotonic()
             del left[: len(verdicts)]
             for message, verdict in zip(some, verdicts, strict=False):
-                if sum(len(part) for end in ends for part in end.parts) > _MOST_HELD:
-                    self._turn(message.job, ends, states)  # the next kernel needs the slot's whole memory
+                # The next kernel needs the slot's whole memory; and what was to take a moment may take long.
+                held = sum(len(part) for end in ends for part in end.parts)
+                if held > _MOST_HELD or (ends and time.monotonic() - began > _HELD_SECONDS):
+                    self._turn(message.job, ends, states)
                 if verdict.answer == "run":
                     ends.append(self._attempt(message, run, verdict.attempt))
                 else:
@@ -138,11 +143,11 @@ class Slot:
         if self._settings.max_attempts == 1:
             return messages[:1]
         seconds = 0.0
-        for number, message in enumerate(messages[:_MOST_TOGETHER]):
+        for number, message in enumerate(messages[:MOST_TOGETHER]):
             seconds += message.seconds
             if not message.seconds or seconds > _TOGETHER_SECONDS:
                 return messages[: max(number, 1)]
-        return messages[:_MOST_TOGETHER]
+        return messages[:MOST_TOGETHER]
 
     def _turn(
         self,

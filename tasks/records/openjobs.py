@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import keys
+from .runs import MOST_TOGETHER
 from .scripts import Scripts
 
 #: About how many open jobs one script looks at: the store answers nobody else for 3 microseconds for each.
@@ -27,11 +28,19 @@ class OpenJob:
 
 @dataclass(frozen=True)
 class OpenTasks:
-    """How many tasks wait and run, and the least number of messages for those that wait, beside those of what runs."""
+    """How many tasks wait and run, and in how many messages at least.
+
+    Attributes:
+        queued: tasks that wait.
+        running: tasks that run.
+        messages: the least number of messages for those that wait, beside those of what runs.
+        busy: the least number of messages that slots work on.
+    """
 
     queued: int
     running: int
     messages: int
+    busy: int
 
 
 class OpenJobs(Scripts):
@@ -51,11 +60,11 @@ class OpenJobs(Scripts):
         pages = [counts for counts, _ in self._open(queue, listed=False)]
         return OpenTasks(*(sum(column) for column in zip(*pages, strict=True)))
 
-    def _open(self, queue: str, *, listed: bool) -> Iterator[tuple[tuple[int, int, int], list[Any]]]:
+    def _open(self, queue: str, *, listed: bool) -> Iterator[tuple[tuple[int, int, int, int], list[Any]]]:
         cursor = "0"
         while True:
-            arguments = [cursor, _OPEN_AT_ONCE, queue, int(listed)]
-            cursor, queued, running, jobs, messages = self.call("open", [keys.OPEN], arguments)
-            yield (queued, running, messages), jobs
+            arguments = [cursor, _OPEN_AT_ONCE, queue, int(listed), MOST_TOGETHER]
+            cursor, queued, running, jobs, messages, busy = self.call("open", [keys.OPEN], arguments)
+            yield (queued, running, messages, busy), jobs
             if int(cursor) == 0:
                 return

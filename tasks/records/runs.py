@@ -14,6 +14,8 @@ from .states import QUEUED, LostRun, TaskRecord, TaskState, unpack_loss, unpack_
 
 #: A longer result is stored before its task ends; a shorter one together with the end, in one round trip.
 _LONGEST_INLINE = 1024 * 1024
+#: So many tasks start together at most.
+MOST_TOGETHER = 16
 #: Of what Aer or an error says so much is kept in a task's record.
 _LONGEST_REASON = 2000
 
@@ -149,7 +151,8 @@ class Runs(Scripts):
         stored = self._store_long(job_id, ends)
         arguments: list[Any] = [instance, run, self._settings.max_attempts, len(ends)]
         for end in ends:
-            reason = end.reason[:_LONGEST_REASON]
+            # Reasons quote names, which may hold halves of characters.
+            reason = end.reason[:_LONGEST_REASON].encode("utf-8", "replace")
             arguments += end.index, end.run, end.state.value, repr(end.seconds), reason, len(end.parts)
             arguments.append(bytes(_inline(end.parts)))
         arguments += indexes

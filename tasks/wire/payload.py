@@ -21,9 +21,10 @@ from .noise import decode_noise_model, encode_noise_model
 
 T = TypeVar("T")
 
-#: Decoded payloads that a slot keeps, and the bytes that they had in all. Circuits of a sweep, options and noise model
-#: are the same for many tasks, and whoever iterates runs the same circuits again.
-_CACHED, _CACHED_BYTES = 128, 32 * 1024 * 1024
+#: Decoded payloads that a slot keeps, and the bytes that they had in all before they were decoded: as Qiskit's objects
+#: they take two to eleven times as much, of the room that a slot has beside its kernel. Circuits of a sweep, options
+#: and noise model are the same for many tasks, and whoever iterates runs the same circuits again.
+_CACHED, _CACHED_BYTES = 128, 16 * 1024 * 1024
 _KEPT = (Kind.OPTIONS, Kind.NOISE_MODEL, Kind.CIRCUITS)
 #: Bindings of more bytes are decoded for each task anew.
 _LONGEST_KEPT_ROWS = 1024 * 1024

@@ -37,13 +37,21 @@ class Loss:
     starts: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Lost:
-    """A message whose slot is gone: the reason for each of its tasks, the process, and whether the attempt counts."""
+    """A message whose slot is gone.
+
+    Attributes:
+        reasons: what happened, told of each of its tasks.
+        pid: the process.
+        charge: whether the attempt counts.
+        together: whether several of its tasks had started together; what is left of them may be less.
+    """
 
     reasons: Mapping[str, str]
     pid: int | None
     charge: bool
+    together: bool = False
 
 
 class Losses:
@@ -89,17 +97,27 @@ class Losses:
         tasks = read_tasks(self._records, lost.reasons)
         waiting = [one for one in lost.reasons if tasks[one].state is TaskState.QUEUED]
         started = [one for one in lost.reasons if self._ran(tasks[one], lost.pid)]
-        if len(started) == 1:
+        lost.together = lost.together or len(started) > 1 or self._had_company(tasks, started)
+        if started and not lost.together:
             found = self.release(started[0], lost.pid, lost.reasons[started[0]], lost.charge)
-            return Loss(found, started[0], tuple(waiting), tasks[started[0]].attempt)
+            starts = tasks[started[0]].attempt if lost.charge else 0
+            return Loss(found, started[0], tuple(waiting), starts)
         found = Release("final", 0)
         for one in started:
             # Nobody knows which of them it was: none is charged, and what has been started before starts alone.
-            reason = f"{lost.reasons[one]}; of {len(started)} tasks that had started together"
+            reason = f"{lost.reasons[one]}; of several tasks that had started together"
             released = self.release(one, lost.pid, reason, charge=False)
             if released.answer == "queued":
                 found, waiting = released, [*waiting, one]
         return Loss(found, None, tuple(waiting))
+
+    def _had_company(self, tasks: Mapping[str, TaskRecord], started: Sequence[str]) -> bool:
+        """Whether something that was cancelled meanwhile had started with these."""
+        times = {tasks[one].started for one in started}
+        return any(
+            task.state is TaskState.CANCELLED and task.instance == self._instance and task.started in times
+            for task in tasks.values()
+        )
 
     def _ran(self, task: TaskRecord, pid: int | None) -> bool:
         """Whether a process of this worker runs a task."""

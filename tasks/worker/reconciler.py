@@ -187,7 +187,7 @@ class Reconciler:
     def _too_few(self, length: QueueLength, tasks: OpenTasks, now: float) -> bool:
         """Whether there are fewer messages than the tasks that wait need, for long enough."""
         if length.out is not None:
-            short = tasks.messages > sum(length.waiting.values()) + max(0, length.out - tasks.running)
+            short = tasks.messages > sum(length.waiting.values()) + max(0, length.out - tasks.busy)
             self._short_before, before = short, self._short_before
             return short and before
         self._empty_since = {

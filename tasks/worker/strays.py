@@ -149,9 +149,12 @@ class Strays:
             return
         here = {task_id for request in active_requests() for task_id in task_ids_of(request)} | reserved_tasks()
         orphans = held - here
-        for task_id, task in read_tasks(self._records, orphans & self._orphans).items():
+        tasks = read_tasks(self._records, orphans & self._orphans)
+        for task_id, task in tasks.items():
             if task.pid not in pids:
-                charge = not self.was_killed(task.pid)
+                # Of what had started together nobody knows which one it was.
+                alone = sum(other.started == task.started and other.run == task.run for other in tasks.values()) == 1
+                charge = alone and not self.was_killed(task.pid)
                 self._give_back(task_id, task.pid, "the process of its slot ended", charge)
             elif settled:
                 self._give_back(task_id, task.pid, "its slot gave it up", False)

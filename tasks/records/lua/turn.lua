@@ -17,10 +17,19 @@ local function is_there(index)
   return number >= 0 and number < tasks
 end
 
+-- All is read before anything is written: a record that cannot be read stops this before its first change.
+local records = {}
+local first_to_start = 4 + OF_EACH * ended + 1
+for number = 1, ended do
+  local index = ARGV[4 + OF_EACH * (number - 1) + 1]
+  records[index] = load(KEYS[2], index)
+end
+for number = first_to_start, #ARGV do records[ARGV[number]] = load(KEYS[2], ARGV[number]) end
+
 -- Ends a task that a run has run.
 local function finish(result, index, its_run, state, seconds, reason, parts, bytes)
   if not is_there(index) then return false, false end
-  local task = load(KEYS[2], index)
+  local task = records[index]
   -- Attempts would not tell runs apart: a store that lost its last writes counts one of them twice.
   if task[RUN] ~= its_run then return false, false end
   -- The same run says it again when the first answer was lost on its way.
@@ -34,7 +43,7 @@ end
 -- Asks to run a task. Nothing if it has to wait until those that were started before it have ended.
 local function start(index, others)
   if not is_there(index) then return 'unknown', 0 end
-  local task = load(KEYS[2], index)
+  local task = records[index]
   if task[STATE] == 'cancelled' then return 'cancelled', task[ATTEMPT] end
   if FINAL[task[STATE]] then return 'final', task[ATTEMPT] end
   if cancelled then
@@ -74,7 +83,7 @@ end
 if any then count_ended(numbers, at) end
 
 local others = 0
-for number = 4 + OF_EACH * ended + 1, #ARGV do
+for number = first_to_start, #ARGV do
   local verdict, attempt = start(ARGV[number], others)
   if not verdict then break end
   verdicts[#verdicts + 1] = verdict

@@ -181,7 +181,7 @@ def test_a_slot_that_dies_of_one_of_several_that_started_together_charges_none_a
     assert together.attempts() == [1 + (n == found) for n in range(TASKS)]
     assert together.completed()[-1] == found  # alone, behind the others, which had waited for it twice
     lines = together.job(lost[-1]).logs()
-    assert any(f"of {len(lost)} tasks that had started together" in line for line in lines)
+    assert any("of several tasks that had started together" in line for line in lines)
 
 
 def test_the_cancel_of_one_of_several_that_started_together_stops_the_slot_and_charges_none(together):

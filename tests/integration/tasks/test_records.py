@@ -545,6 +545,25 @@ def test_of_tasks_that_are_to_start_together_those_that_cannot_are_passed_over(r
     assert [verdict.answer for verdict in verdicts] == ["run", "cancelled", "held", "final", "run", "unknown"]
 
 
+def test_a_record_that_cannot_be_read_stops_the_step_before_its_first_change(records):
+    records.create(job(tasks=4), {})
+    records.turn("j", [], [0, 1], "w#1", "7:a")
+    records.client.hset(keys.tasks("j"), "2", b"\xc1")
+    with pytest.raises(UnavailableError):
+        records.turn("j", [done(0, "7:a", b"0"), done(1, "7:a", b"1")], [2], "w#1", "7:a")
+    assert records_ended(records) == {}
+    assert records.counts(["j"])[0].running == 2
+    assert records.turn("j", [done(0, "7:a", b"0"), done(1, "7:a", b"1")]).taken == [True, True]
+    assert records.counts(["j"])[0].done == 2
+
+
+def test_a_reason_may_hold_what_no_text_can(records):
+    records.create(job(), {})
+    records.start("j", 0, "w", "1:1")
+    assert records.finish("j", 0, "1:1", TaskState.FAILED, reason="half \ud800")
+    assert records.task("j", 0).reason == "half ?"
+
+
 def test_in_a_cancelled_job_nothing_starts_together_either(records):
     records.create(job(tasks=3), {})
     records.client.hset("aerq:job:j", "cancel", "1")

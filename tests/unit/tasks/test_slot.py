@@ -22,7 +22,7 @@ class Records:
     """Takes what a slot records, or raises what it is told to; notes what was asked for and recorded in each step."""
 
     def __init__(self):
-        self.ended, self.raises, self.turns = {}, {}, []
+        self.ended, self.raises, self.turns, self.runs = {}, {}, [], set()
         #: What it says to who asks for a task, and of which tasks it says that they start alone.
         self.answers, self.alone = {}, set()
 
@@ -34,6 +34,7 @@ class Records:
             if end.parts and end.index in self.raises:
                 raise self.raises[end.index]
         self.turns.append(([end.index for end in ends], list(indexes)))
+        self.runs.add(run)
         self.ended |= {end.index: (end.state, end.reason) for end in ends}
         verdicts = []
         for index in indexes:
@@ -193,3 +194,15 @@ def test_a_result_that_cannot_be_sent_fails_its_task_alone_among_those_that_end_
     assert [state for state, _ in dict(sorted(small.records.ended.items())).values()] == [
         TaskState.FAILED if index == broken else TaskState.DONE for index in range(6)
     ]
+
+
+def test_what_was_to_take_a_moment_and_takes_long_is_recorded_at_once(small, monkeypatch):
+    """An estimate is wrong at times; what has ended is not to wait for the rest of what started with it."""
+    monkeypatch.setattr(slot_module, "_HELD_SECONDS", -1.0)
+    assert small.run_all(messages(4, SHORT), INSTANCE) == "done done done done"
+    assert small.records.turns == [([], [0, 1, 2, 3]), ([0], []), ([1], []), ([2], []), ([3], [])]
+
+
+def test_all_tasks_of_a_message_have_one_run(small):
+    small.run_all(messages(25, SHORT), INSTANCE)
+    assert len(small.records.runs - {""}) == 1
