@@ -29,7 +29,7 @@ def submit(backend: AerqSimulator) -> str:
         circuit.metadata = {"seed": seed}
         circuits.append(circuit)
     job = backend.run(transpile(circuits, backend), shots=2000, seed_simulator=3, job_tags=[TAG])
-    print(f"submitted {job.job_id()}; collect it with: collect {job.job_id()}")
+    print(f"submitted {job.job_id()}; collect it with: python {sys.argv[0]} collect {job.job_id()}")
     return job.job_id()
 
 

@@ -110,7 +110,7 @@ class MemoryPlanner:
         raise QobjValidationError(
             f"{circuit_label(index, self._circuits[index])} needs {shown_mb(most)}, the largest slot has "
             f"{shown_mb(largest or 0)}; choose a method that needs less or workers with more memory for each slot, "
-            f"or try it all the same with max_memory_mb={NO_MEMORY_LIMIT}"
+            f"or try it all the same with max_memory_mb={NO_MEMORY_LIMIT}, which may end its slot"
         )
 
     def _estimate(self, index: int) -> int:

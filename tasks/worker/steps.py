@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 from typing import Any
 
 from celery import bootsteps, signals
@@ -9,6 +12,9 @@ from celery import bootsteps, signals
 from ...config.local.readiness import signal_ready
 from .keeper import Keeper
 from .reconciler import Reconciler
+
+#: How long the end of a slot that closes its pipes is waited for, in seconds.
+_END_SECONDS = 1
 
 
 class SlotCount(bootsteps.Step):  # type: ignore[misc]
@@ -22,25 +28,45 @@ class SlotCount(bootsteps.Step):  # type: ignore[misc]
         parent.app.aerq_slots = max(int(parent.concurrency or 1), int(parent.max_concurrency or 0))
 
 
-def watch_no_dead_slot(pool: Any) -> None:
-    """Lets a worker come back to its broker where a slot died just before the connection did.
+def watch_slots_rightly(pool: Any) -> None:
+    """Sees to it that the death of a slot is noticed at once, and ends no worker.
 
-    Celery has closed what it watches such a slot by, and keeps it listed until a timer looks. To watch it anew, as
-    after each reconnection, is an error that would end the worker.
+    A slot's process closes its pipes a moment before it has ended. Celery wakes by the pipe, finds that the process has
+    not ended, and looks again by a timer of 5 s only; so that moment is waited for.
+
+    Where a slot died just before the connection to the broker did, Celery has closed what it watches the slot by, and
+    keeps it listed until a timer looks. To watch it anew, as after each reconnection, is an error that would end the
+    worker.
 
     Args:
         pool: the worker's pool; one without processes is left as it is.
     """
     slots: Any = getattr(pool, "_pool", None)
-    track = getattr(slots, "_track_child_process", None)
-    if track is None:
+    track, notice = (getattr(slots, name, None) for name in ("_track_child_process", "_event_process_exit"))
+    if track is None or notice is None:
         return
 
     def track_if_open(process: Any, hub: Any) -> None:
         if getattr(process, "_sentinel_poll", 0) is not None:
             track(process, hub)
 
-    slots._track_child_process = track_if_open
+    def notice_the_end(hub: Any, process: Any) -> None:
+        _await_end(process.pid)
+        notice(hub, process)
+
+    slots._track_child_process, slots._event_process_exit = track_if_open, notice_the_end
+
+
+def _await_end(pid: int) -> None:
+    """Waits until a child has ended, where the system can tell (Linux): until all its threads have."""
+    with contextlib.suppress(AttributeError, OSError):
+        number = os.pidfd_open(pid)
+        try:
+            poll = select.poll()
+            poll.register(number, select.POLLIN)
+            poll.poll(1000 * _END_SECONDS)
+        finally:
+            os.close(number)
 
 
 class Keeping(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -63,7 +89,7 @@ class Keeping(bootsteps.StartStopStep):  # type: ignore[misc]
     def start(self, parent: Any) -> None:
         """Begins."""
         app, self._keeper = parent.app, parent.app.aerq_keeper
-        watch_no_dead_slot(parent.pool)
+        watch_slots_rightly(parent.pool)
         self._reconciler = Reconciler(app, app.aerq_settings, self._keeper, lambda: getattr(parent, "consumer", None))
         signals.worker_shutting_down.connect(self._keeper.stop, weak=False)
         signals.worker_shutdown.connect(self._end, weak=False)
