@@ -149,6 +149,7 @@ def test_a_wait_of_no_time_for_a_job_that_is_gone_does_not_say_that_it_runs_on()
 
 def test_completions_that_come_fast_are_read_several_at_a_time(monkeypatch):
     monkeypatch.setattr("aerq.jobs.completions._GATHER_SECONDS", 1.0)
+    monkeypatch.setattr("aerq.jobs.completions._FAST_SECONDS", 1.0)
     stream = Stream()
     log = CompletionLog(stream, "j")
     reader = threading.Thread(target=log.wait, args=(lambda ended: len(ended) == 100, Deadline.after(60)))
@@ -174,5 +175,22 @@ def test_the_last_of_a_few_that_end_together_is_not_waited_for_longer(monkeypatc
         with stream.changed:
             assert stream.changed.wait_for(lambda known=index: stream.reads > known + 1, 5)
     stream.put(done(2))
+    reader.join(5)
+    assert not reader.is_alive()
+
+
+def test_tasks_that_end_more_slowly_than_that_are_told_of_at_once(monkeypatch):
+    """The last of sixteen tasks of 30 ms is not kept waiting for others to come."""
+    monkeypatch.setattr("aerq.jobs.completions._GATHER_SECONDS", 60.0)
+    monkeypatch.setattr("aerq.jobs.completions._FAST_SECONDS", 0.0)
+    stream = Stream()
+    log = CompletionLog(stream, "j")
+    reader = threading.Thread(target=log.wait, args=(lambda ended: len(ended) == 16, Deadline.after(60)), daemon=True)
+    reader.start()
+    for index in range(16):
+        stream.put(done(index))
+        with stream.changed:
+            # each read begins with word to this test, when the log has taken what the read before has brought
+            assert index == 15 or stream.changed.wait_for(lambda known=index: len(log) > known, 5)
     reader.join(5)
     assert not reader.is_alive()
