@@ -17,6 +17,7 @@ from typing import Any
 
 import phases
 from processes import cluster_processes, cpu_seconds
+from qiskit import QuantumCircuit
 from rich.console import Console
 from rich.table import Table
 from workloads import circuits
@@ -27,10 +28,14 @@ from aerq.jobs import AerqSimulator
 
 def profile(experiments: int, qubits: int, job_size: int | str, slots: int, repeat: int) -> dict[str, Any]:
     """Runs the same job several times and keeps the one with the least CPU time, the least disturbed."""
-    work = circuits(experiments, qubits)
-    folder = tempfile.mkdtemp(prefix="phases-")
-    os.environ[phases.FOLDER_VARIABLE] = folder
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    with tempfile.TemporaryDirectory(prefix="phases-") as folder:
+        os.environ[phases.FOLDER_VARIABLE] = folder
+        os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+        return _profile(circuits(experiments, qubits), job_size, slots, repeat)
+
+
+def _profile(work: list[QuantumCircuit], job_size: int | str, slots: int, repeat: int) -> dict[str, Any]:
+    experiments, qubits = len(work), work[0].num_qubits
     client = phases.install(phases.CLIENT)
     best: dict[str, Any] = {}
     with LocalCluster(workers=slots, _app="traced_worker") as cluster:
