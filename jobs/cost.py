@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from types import MappingProxyType
 
 from qiskit.circuit import QuantumCircuit
 from qiskit_aer.backends.backend_utils import BASIS_GATES
@@ -48,7 +47,6 @@ _TENSOR_ELEMENT = 4e-9
 UNTOLD_METHODS = frozenset({"extended_stabilizer", "tensor_network"})
 #: Larger states fit no machine, and their cost no float.
 _MOST_QUBITS = 40
-_NO_SPEEDS: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -68,17 +66,6 @@ class Estimate:
     def scaled(self, speeds: Mapping[str, float]) -> float:
         """The time in seconds where kernels take longer, by Aer's method, than is estimated here."""
         return self.seconds * speeds.get(self.method, 1.0)
-
-
-def experiment_seconds(circuit: QuantumCircuit, options: RunOptions, speeds: Mapping[str, float] = _NO_SPEEDS) -> float:
-    """The estimated time of one experiment on one thread.
-
-    Args:
-        circuit: its circuit.
-        options: the options of the run.
-        speeds: by Aer's method, how much longer the workers' kernels took so far than is estimated here.
-    """
-    return estimate(circuit, options).scaled(speeds)
 
 
 def estimate(circuit: QuantumCircuit, options: RunOptions) -> Estimate:

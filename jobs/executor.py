@@ -34,7 +34,8 @@ from ..tasks.records.states import TaskState
 from ..tasks.records.store import Completion, Records
 from ..tasks.wire.envelope import Kind, unseal
 from ..tasks.wire.errors import DecodingError
-from ..tasks.wire.payload import QobjDecoder, decode_metadata
+from ..tasks.wire.metadata import decode_metadata
+from ..tasks.wire.payload import QobjDecoder
 from .errors import JobError, NoSuchJobError, QobjValidationError
 from .layout import Layout
 from .outputs import fetch_outputs

@@ -14,7 +14,8 @@ from ..tasks.records.job import JobRecord
 from ..tasks.versions import versions
 from ..tasks.wire.envelope import Kind, seal
 from ..tasks.wire.errors import EncodingError
-from ..tasks.wire.payload import QobjEncoder, encode_metadata
+from ..tasks.wire.metadata import encode_metadata
+from ..tasks.wire.payload import QobjEncoder
 from .cost import bundle_sizes
 from .errors import QobjValidationError
 from .notes import notes_of

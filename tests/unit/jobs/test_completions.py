@@ -8,7 +8,6 @@ from aerq.config.errors import UnavailableError
 from aerq.jobs.completions import CompletionLog
 from aerq.jobs.deadline import Deadline
 from aerq.jobs.errors import NoSuchJobError
-from aerq.tasks.records.job import JobCounts
 from aerq.tasks.records.states import TaskState
 from aerq.tasks.records.store import Completion
 
@@ -17,65 +16,27 @@ def done(index):
     return Completion(index, TaskState.DONE, "1:1", 1)
 
 
-class Stream:
-    """The records as far as a log reads them; what a test puts in comes out of the next read."""
-
-    def __init__(self):
-        self.changed = threading.Condition()
-        self.entries = []
-        self.failures = 0
-        self.reads = 0
-        self.readers = 0
-        self.most_readers = 0
-        self.exists = True
-
-    def put(self, *entries):
-        with self.changed:
-            self.entries += entries
-            self.changed.notify_all()
-
-    def completions(self, job_id, cursor, timeout):
-        with self.changed:
-            self.reads += 1
-            self.changed.notify_all()
-            if self.failures:
-                self.failures -= 1
-                raise UnavailableError("away")
-            self.readers += 1
-            self.most_readers = max(self.most_readers, self.readers)
-            start = int(cursor)
-            if timeout and len(self.entries) == start:
-                self.changed.wait(min(timeout, 0.2))
-            self.readers -= 1
-            return str(len(self.entries)), self.entries[start:]
-
-    def counts(self, job_ids):
-        return [JobCounts(9, 0, 0, 0, 0, 0, 0.0, None, None) if self.exists else None for _ in job_ids]
-
-
-def test_what_has_ended_before_is_seen_without_waiting():
-    stream = Stream()
+def test_what_has_ended_before_is_seen_without_waiting(stream):
     stream.put(done(1), done(0))
     log = CompletionLog(stream, "j")
     assert log.wait(lambda ended: len(ended) == 2, Deadline.after(0))
     assert log.since(0) == [1, 0]
 
 
-def test_the_first_end_of_a_task_stands():
-    stream = Stream()
+def test_the_first_end_of_a_task_stands(stream):
     stream.put(Completion(0, TaskState.CANCELLED, "", 0), done(0))
     log = CompletionLog(stream, "j")
     log.wait(lambda ended: bool(ended), Deadline.after(0))
     assert log.get(0).state is TaskState.CANCELLED
 
 
-def test_a_deadline_is_kept():
-    assert not CompletionLog(Stream(), "j").wait(lambda ended: bool(ended), Deadline.after(0.05))
+def test_a_deadline_is_kept(stream):
+    assert not CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(0.05))
 
 
-def test_a_wait_of_no_time_sees_all_that_has_ended_while_another_thread_reads():
+def test_a_wait_of_no_time_sees_all_that_has_ended_while_another_thread_reads(stream):
     """A thread that reads may have the answer and not have told of it yet."""
-    stream, slow, reads = Stream(), threading.Event(), threading.Event()
+    stream, slow, reads = stream, threading.Event(), threading.Event()
     stream.put(done(0))
     answer = stream.completions
 
@@ -99,8 +60,7 @@ def test_a_wait_of_no_time_sees_all_that_has_ended_while_another_thread_reads():
     assert log.since(0) == [0]
 
 
-def test_many_threads_wait_and_one_reads():
-    stream = Stream()
+def test_many_threads_wait_and_one_reads(stream):
     log = CompletionLog(stream, "j")
     found = []
     threads = [
@@ -117,40 +77,35 @@ def test_many_threads_wait_and_one_reads():
     assert stream.most_readers == 1
 
 
-def test_a_store_that_comes_back_is_waited_for():
-    stream = Stream()
+def test_a_store_that_comes_back_is_waited_for(stream):
     stream.failures = 1
     stream.put(done(0))
     assert CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(10))
     assert stream.reads == 2
 
 
-def test_a_store_that_stays_away_is_said_at_the_deadline():
-    stream = Stream()
+def test_a_store_that_stays_away_is_said_at_the_deadline(stream):
     stream.failures = 10**6
     with pytest.raises(UnavailableError):
         CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(0.1))
 
 
-def test_a_job_that_was_deleted_meanwhile_is_named(monkeypatch):
+def test_a_job_that_was_deleted_meanwhile_is_named(stream, monkeypatch):
     monkeypatch.setattr("aerq.jobs.completions.BLOCK_SECONDS", 0.05)
-    stream = Stream()
     stream.exists = False
     with pytest.raises(NoSuchJobError, match="job j was deleted or has expired"):
         CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(None))
 
 
-def test_a_wait_of_no_time_for_a_job_that_is_gone_does_not_say_that_it_runs_on():
-    stream = Stream()
+def test_a_wait_of_no_time_for_a_job_that_is_gone_does_not_say_that_it_runs_on(stream):
     stream.exists = False
     with pytest.raises(NoSuchJobError, match="job j was deleted or has expired"):
         CompletionLog(stream, "j").wait(lambda ended: bool(ended), Deadline.after(0))
 
 
-def test_completions_that_come_fast_are_read_several_at_a_time(monkeypatch):
+def test_completions_that_come_fast_are_read_several_at_a_time(stream, monkeypatch):
     monkeypatch.setattr("aerq.jobs.completions._GATHER_SECONDS", 1.0)
     monkeypatch.setattr("aerq.jobs.completions._FAST_SECONDS", 1.0)
-    stream = Stream()
     log = CompletionLog(stream, "j")
     reader = threading.Thread(target=log.wait, args=(lambda ended: len(ended) == 100, Deadline.after(60)))
     reader.start()
@@ -164,9 +119,8 @@ def test_completions_that_come_fast_are_read_several_at_a_time(monkeypatch):
     assert stream.reads < 50
 
 
-def test_the_last_of_a_few_that_end_together_is_not_waited_for_longer(monkeypatch):
+def test_the_last_of_a_few_that_end_together_is_not_waited_for_longer(stream, monkeypatch):
     monkeypatch.setattr("aerq.jobs.completions._GATHER_SECONDS", 60.0)
-    stream = Stream()
     log = CompletionLog(stream, "j")
     reader = threading.Thread(target=log.wait, args=(lambda ended: len(ended) == 3, Deadline.after(60)))
     reader.start()
@@ -179,11 +133,10 @@ def test_the_last_of_a_few_that_end_together_is_not_waited_for_longer(monkeypatc
     assert not reader.is_alive()
 
 
-def test_tasks_that_end_more_slowly_than_that_are_told_of_at_once(monkeypatch):
+def test_tasks_that_end_more_slowly_than_that_are_told_of_at_once(stream, monkeypatch):
     """The last of sixteen tasks of 30 ms is not kept waiting for others to come."""
     monkeypatch.setattr("aerq.jobs.completions._GATHER_SECONDS", 60.0)
     monkeypatch.setattr("aerq.jobs.completions._FAST_SECONDS", 0.0)
-    stream = Stream()
     log = CompletionLog(stream, "j")
     reader = threading.Thread(target=log.wait, args=(lambda ended: len(ended) == 16, Deadline.after(60)), daemon=True)
     reader.start()

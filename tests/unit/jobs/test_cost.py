@@ -5,7 +5,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit.library import quantum_volume
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
-from aerq.jobs.cost import LEAST_TASK_SECONDS, bundle_sizes, experiment_seconds, task_sizes
+from aerq.jobs.cost import LEAST_TASK_SECONDS, bundle_sizes, estimate, task_sizes
 from aerq.jobs.options import RunOptions
 from aerq.tasks.bundles import MOST_TASKS
 
@@ -22,16 +22,16 @@ def volume(qubits) -> QuantumCircuit:
 
 class TestExperiment:
     def test_costs_more_with_more_qubits_shots_and_gates(self):
-        assert experiment_seconds(volume(20), options()) > 4 * experiment_seconds(volume(16), options())
-        assert experiment_seconds(volume(5), options(shots=10**6)) > 0.5
-        assert experiment_seconds(volume(5), options()) > experiment_seconds(volume(5).copy_empty_like(), options())
+        assert estimate(volume(20), options()).seconds > 4 * estimate(volume(16), options()).seconds
+        assert estimate(volume(5), options(shots=10**6)).seconds > 0.5
+        assert estimate(volume(5), options()).seconds > estimate(volume(5).copy_empty_like(), options()).seconds
 
     def test_costs_more_with_noise(self):
         model = NoiseModel()
         model.add_all_qubit_quantum_error(depolarizing_error(0.1, 2), ["unitary"])
-        plain = experiment_seconds(volume(8), options())
-        assert experiment_seconds(volume(8), options(noise_model=model)) > 5 * plain
-        assert experiment_seconds(volume(8), options(noise_model=NoiseModel())) == plain
+        plain = estimate(volume(8), options()).seconds
+        assert estimate(volume(8), options(noise_model=model)).seconds > 5 * plain
+        assert estimate(volume(8), options(noise_model=NoiseModel())).seconds == plain
 
     @pytest.mark.parametrize(
         "method",
@@ -49,13 +49,13 @@ class TestExperiment:
         for qubits in (1, 30, 500):
             circuit = QuantumCircuit(qubits)
             circuit.h(range(qubits))
-            assert 0 < experiment_seconds(circuit, options(method=method)) < float("inf")
+            assert 0 < estimate(circuit, options(method=method)).seconds < float("inf")
 
     def test_of_clifford_gates_stays_small_on_many_qubits(self):
         circuit = QuantumCircuit(60)
         circuit.h(range(60))
         circuit.measure_all()
-        assert experiment_seconds(circuit, options(method="automatic")) < 1
+        assert estimate(circuit, options(method="automatic")).seconds < 1
 
 
 def times(sizes, seconds):
@@ -140,6 +140,6 @@ class TestMessages:
 
 
 def test_what_was_measured_corrects_the_estimate():
-    plain = experiment_seconds(volume(3), options())
-    assert experiment_seconds(volume(3), options(), {"statevector": 2.0}) == 2 * plain
-    assert experiment_seconds(volume(3), options(), {"stabilizer": 2.0}) == plain
+    plain = estimate(volume(3), options()).seconds
+    assert estimate(volume(3), options()).scaled({"statevector": 2.0}) == 2 * plain
+    assert estimate(volume(3), options()).scaled({"stabilizer": 2.0}) == plain

@@ -1,7 +1,6 @@
 """What tasks bring is fetched while others still run, once each, and comes in the order that was asked for."""
 
 import threading
-from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +10,6 @@ from aerq.jobs.deadline import Deadline
 from aerq.jobs.errors import JobError
 from aerq.jobs.outputs import Outputs
 from aerq.jobs.taskset import CeleryTasks
-from aerq.tasks.records.job import JobCounts
 from aerq.tasks.records.states import TaskState
 from aerq.tasks.records.store import Completion
 
@@ -26,25 +24,10 @@ def done(index, run="1:1"):
 class Executor:
     """Its records tell of what a test has put in, and it notes what is fetched."""
 
-    def __init__(self):
+    def __init__(self, stream):
         self.changed = threading.Condition()
-        self.entries, self.fetched, self.raises = [], [], []
-        self.records = SimpleNamespace(completions=self.completions, counts=self.counts)
-
-    def put(self, *entries):
-        with self.changed:
-            self.entries += entries
-            self.changed.notify_all()
-
-    def completions(self, job_id, cursor, timeout):
-        with self.changed:
-            start = int(cursor)
-            if timeout and len(self.entries) == start:
-                self.changed.wait(min(timeout, 0.2))
-            return str(len(self.entries)), self.entries[start:]
-
-    def counts(self, job_ids):
-        return [JobCounts(TASKS, 0, len(self.entries), 0, 0, 0, 0.0, None, None) for _ in job_ids]
+        self.records, self.put = stream, stream.put
+        self.fetched, self.raises = [], []
 
     def outputs(self, job_id, completions):
         with self.changed:
@@ -60,9 +43,9 @@ class Executor:
 
 
 @pytest.fixture
-def executor(monkeypatch):
+def executor(stream, monkeypatch):
     monkeypatch.setattr(taskset, "_FETCH_SECONDS", 0.0)
-    return Executor()
+    return Executor(stream)
 
 
 @pytest.fixture
@@ -134,9 +117,8 @@ def test_all_that_has_ended_long_ago_is_fetched_in_one_go(executor, tasks, monke
     assert executor.fetched == [list(range(TASKS))]
 
 
-def test_an_output_counts_only_with_the_end_that_brought_it():
+def test_an_output_counts_only_with_the_end_that_brought_it(executor):
     """A store that has lost its last writes tells of another end later."""
-    executor = Executor()
     outputs = Outputs(lambda completions: executor.outputs("j", completions))
     outputs.fetch_ahead({0: done(0), 1: done(1)})
     outputs.fetch_ahead({0: done(0)})

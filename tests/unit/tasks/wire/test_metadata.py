@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from aerq.tasks.wire.payload import decode_metadata, encode_metadata
+from aerq.tasks.wire.metadata import decode_metadata, encode_metadata
 
 
 class Awkward:
