@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from billiard.process import current_process
 
 from ...config.local.processes import die_with_parent
@@ -19,4 +21,7 @@ def prepare_slot(limits: KernelLimits) -> bool:
         Whether allocations beyond the slot's share fail.
     """
     die_with_parent(parent=current_process()._parent_pid)
+    # What Qiskit and Aer have loaded stays for good: to look through it for garbage takes as long as fifty short tasks,
+    # and copies the memory that a slot shares with its parent.
+    gc.freeze()
     return confine_slot(limits)
