@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, overload
 
 from qiskit.providers import JobStatus
@@ -11,7 +12,7 @@ from qiskit.result import Result
 from ..tasks.qobj import Qobj
 from .aerjob import AerJob, waited
 from .arriving import ArrivingJobs
-from .awaiting import in_thread
+from .awaiting import in_thread, wait_in_slices
 from .base import BaseJob
 from .celeryquestions import CeleryQuestions
 from .deadline import Deadline
@@ -272,8 +273,9 @@ class AerJobSet(BaseJob, SetMembers, CeleryQuestions):
             JobCancelledError: if a job was cancelled before it ended.
             JobError: if a job failed without a result.
         """
-        async for _ in self.as_completed(timeout):
-            pass
+        tasks, wanted, deadline = self._submitted(), range(len(self._layout)), Deadline.after(timeout)
+        if not await in_thread(lambda gone: wait_in_slices(partial(tasks.gather, wanted), deadline, gone)):
+            raise self._not_in_time(timeout)
         return await in_thread(lambda gone: self.result())
 
     def progress(self, timeout: float | None = None) -> None:

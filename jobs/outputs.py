@@ -52,7 +52,8 @@ class Outputs:
             JobError: if one cannot be read.
             UnavailableError: if the store does not answer.
         """
-        found = {index: self._ahead[index] for index in completions if index in self._ahead}
+        # Another thread may take the same ones.
+        found = {index: held for index in completions if (held := self._ahead.get(index)) is not None}
         ahead = {index: output for index, (completion, output) in found.items() if completion == completions[index]}
         missing = {index: completion for index, completion in completions.items() if index not in ahead}
         fetched = self._fetch(missing) if missing else {}

@@ -56,6 +56,9 @@ class TaskSet(Protocol):
     def wait_for(self, wanted: Sequence[int], deadline: Deadline) -> bool:
         """Waits until some tasks have ended; returns whether that came before the deadline."""
 
+    def gather(self, wanted: Sequence[int], deadline: Deadline) -> bool:
+        """Waits as `wait_for` does, and fetches meanwhile what `values` will give."""
+
     def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any] | None:
         """What tasks brought when all of them have ended, or None if they have not before the deadline.
 
@@ -148,27 +151,8 @@ class CeleryTasks:
 
         return all_ended
 
-    def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any] | None:
-        """Aer's raw outputs, fetched while others still run; raises the error of the first task that failed."""
-        if not self._wait_and_fetch(wanted, deadline):
-            return None
-        while True:
-            # What was taken back is waited for.
-            completions = {index: self._log.get(index) or self.future(index).ended(deadline) for index in wanted}
-            for index, completion in completions.items():
-                if not completion.state.has_result:
-                    failed = functools.partial(self.future(index).failure, completion)
-                    raise through_outages(failed, deadline, self._job_id)
-            try:
-                take = functools.partial(self._outputs.take, completions)
-                return through_outages(take, deadline, self._job_id)
-            except ResultGoneError:
-                take_back = functools.partial(self._log.take_back, completions)
-                if not through_outages(take_back, deadline, self._job_id):
-                    raise
-
-    def _wait_and_fetch(self, wanted: Sequence[int], deadline: Deadline) -> bool:
-        """Waits until tasks have ended, and fetches what they bring meanwhile; whether that came before the deadline.
+    def gather(self, wanted: Sequence[int], deadline: Deadline) -> bool:
+        """Waits as `wait_for` does, and fetches meanwhile what `values` will give.
 
         A set that takes an hour to run is not fetched for a minute afterwards.
         """
@@ -191,6 +175,25 @@ class CeleryTasks:
                 self._outputs.fetch_ahead(completions)
             fetched = time.monotonic()
         return False
+
+    def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any] | None:
+        """Aer's raw outputs, fetched while others still run; raises the error of the first task that failed."""
+        if not self.gather(wanted, deadline):
+            return None
+        while True:
+            # What was taken back is waited for.
+            completions = {index: self._log.get(index) or self.future(index).ended(deadline) for index in wanted}
+            for index, completion in completions.items():
+                if not completion.state.has_result:
+                    failed = functools.partial(self.future(index).failure, completion)
+                    raise through_outages(failed, deadline, self._job_id)
+            try:
+                take = functools.partial(self._outputs.take, completions)
+                return through_outages(take, deadline, self._job_id)
+            except ResultGoneError:
+                take_back = functools.partial(self._log.take_back, completions)
+                if not through_outages(take_back, deadline, self._job_id):
+                    raise
 
     def cancel(self) -> None:
         """Cancels all that have not ended; running kernels are killed."""
@@ -270,6 +273,10 @@ class OtherTasks:
     def wait_for(self, wanted: Sequence[int], deadline: Deadline) -> bool:
         """Waits until some tasks have ended; returns whether that came before the deadline."""
         return all([self._futures[index].wait(deadline) for index in wanted])
+
+    def gather(self, wanted: Sequence[int], deadline: Deadline) -> bool:
+        """The same as `wait_for`: these futures hold what they bring."""
+        return self.wait_for(wanted, deadline)
 
     def values(self, wanted: Sequence[int], deadline: Deadline) -> dict[int, Any] | None:
         """What the user's function returned, or None if not all end before the deadline; raises what it raised."""

@@ -110,6 +110,30 @@ def test_who_asks_again_after_a_deadline_fetches_nothing_twice(executor, tasks):
     assert executor.fetched == [[0], [1], [0]]
 
 
+def test_who_waits_in_slices_fetches_what_has_ended_once(executor, tasks):
+    executor.put(done(0))
+    assert not tasks.gather([0, 1], Deadline.after(0.01))
+    executor.put(done(1))
+    assert tasks.gather([0, 1], Deadline.after(PATIENCE))
+    assert tasks.values([0, 1], Deadline.after(0)) == {0: "0 by 1:1", 1: "1 by 1:1"}
+    assert executor.fetched == [[0], [1]]
+
+
+def test_two_threads_may_take_the_same_outputs(executor):
+    class Raced(dict):
+        """What is in it has been taken by another thread when it is asked for."""
+
+        def __contains__(self, key):
+            was_there = super().__contains__(key)
+            self.pop(key, None)
+            return was_there
+
+    outputs = Outputs(lambda completions: executor.outputs("j", completions))
+    outputs._ahead = Raced()
+    outputs.fetch_ahead({0: done(0)})
+    assert outputs.take({0: done(0), 1: done(1)}) == {0: "0 by 1:1", 1: "1 by 1:1"}
+
+
 def test_all_that_has_ended_long_ago_is_fetched_in_one_go(executor, tasks, monkeypatch):
     monkeypatch.setattr(taskset, "_FETCH_SECONDS", 3600.0)
     executor.put(*map(done, range(TASKS)))
