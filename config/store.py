@@ -13,7 +13,7 @@ from redis.retry import Retry
 from .errors import UnavailableError
 from .largevalues import LargeValueParser
 from .settings import Settings
-from .urls import masked, store_url_of_broker
+from .urls import has_password, masked, store_url_of_broker
 
 #: Longest time in seconds that one blocking read waits inside the server. Shorter than the socket's own timeout, so
 #: that a read which found nothing is never taken for a dead connection.
@@ -69,6 +69,10 @@ def _sentence(error: redis.RedisError, settings: Settings) -> str:
     where, variable = masked(settings.store_url or ""), store_variable(settings)
     match error:
         case redis.AuthenticationError():
+            if not has_password(settings.store_url):
+                return (
+                    f"the store at {where} asks for a password; put it into {variable}: redis://:PASSWORD@HOST:PORT/0"
+                )
             return f"the store at {where} refuses the password; check the one in {variable}"
         case redis.ConnectionError() | redis.TimeoutError():
             return (
@@ -80,12 +84,13 @@ def _sentence(error: redis.RedisError, settings: Settings) -> str:
         case redis.OutOfMemoryError():
             return f"the store at {where} is full (maxmemory with noeviction); delete jobs or give it more memory"
     return (
-        f"the store at {where} refuses ({_code(error)}); its log says why, often the rights of its user, a full disk "
+        f"the store at {where} refuses ({code_of(error)}); its log says why, often the rights of its user, a full disk "
         "or a replica that is missing"
     )
 
 
-def _code(error: redis.RedisError) -> str:
+def code_of(error: redis.RedisError) -> str:
     """The server's word for an error (MISCONF, BUSY), or the client's. The rest may quote what was in the command."""
-    word = str(error).partition(" ")[0]
+    # redis-py puts its own words before those of an error in a pipeline.
+    word = re.sub(r"^Command # .* of pipeline caused error: ", "", str(error), flags=re.DOTALL).partition(" ")[0]
     return word if re.fullmatch("[A-Z]{4,16}", word) else type(error).__name__

@@ -59,6 +59,11 @@ def store_url_of_broker(url: str) -> str | None:
     return None
 
 
+def has_password(url: str | None) -> bool:
+    """Whether a URL carries a password."""
+    return "***" in masked(url or "")
+
+
 def is_rabbitmq(url: str | None) -> bool:
     """Whether a broker's URL names a RabbitMQ server."""
     return (url or "").startswith(("amqp://", "amqps://"))

@@ -268,8 +268,12 @@ class AerJob(BaseJob):
     def _wait_for_end(self, deadline: Deadline) -> None:
         self._submitted().wait(deadline)
 
+    def _outlook(self) -> str:
+        future = self._submitted()
+        return future.outlook() if isinstance(future, CeleryFuture) else super()._outlook()
+
     def _not_in_time(self, timeout: float | None) -> JobTimeoutError:
-        return JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; it runs on")
+        return JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; {self._outlook()}")
 
     def cancel(self) -> bool:
         """Attempts to cancel the job; on Celery workers a running kernel is killed.

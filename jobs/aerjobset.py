@@ -292,11 +292,15 @@ class AerJobSet(BaseJob, SetMembers, CeleryQuestions):
     def _wait_for_end(self, deadline: Deadline) -> None:
         self._submitted().wait_for(range(len(self._layout)), deadline)
 
+    def _outlook(self) -> str:
+        tasks = self._submitted()
+        return tasks.outlook() if isinstance(tasks, CeleryTasks) else super()._outlook()
+
     def _not_in_time(self, timeout: float | None) -> JobTimeoutError:
-        ended, everything = len(self._submitted().ended(0)), len(self._layout)
+        tasks, everything = self._submitted(), len(self._layout)
         return JobTimeoutError(
-            f"job {self.job_id()} has not ended within {timeout} seconds ({ended} of {everything} tasks have); "
-            "it runs on"
+            f"job {self.job_id()} has not ended within {timeout} seconds ({len(tasks.ended(0))} of {everything} tasks "
+            f"have); {self._outlook()}"
         )
 
     def cancel(self) -> None:

@@ -87,11 +87,15 @@ class BaseJob(JobV1, ABC):  # type: ignore[misc]
         status = through_outages(self.status, deadline, self.job_id())
         while status not in JOB_FINAL_STATES:
             if deadline.passed:
-                raise JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; it runs on")
+                raise JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; {self._outlook()}")
             if callback is not None:
                 callback(self.job_id(), status, self)
             self._pause(Deadline.after(deadline.remaining(max(0.0, wait))))
             status = through_outages(self.status, deadline, self.job_id())
+
+    def _outlook(self) -> str:
+        """What becomes of the job if it has not ended, as the end of a sentence."""
+        return "it runs on"
 
     def _pause(self, deadline: Deadline) -> None:
         try:

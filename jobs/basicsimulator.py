@@ -19,6 +19,7 @@ from .executor import CeleryExecutor
 from .option_values import refuse_time_limit
 from .split import snapshot_of
 from .submission import Submission
+from .validate import circuits_of
 
 
 class AerqBasicSimulator(BasicSimulator):  # type: ignore[misc]
@@ -69,7 +70,7 @@ class AerqBasicSimulator(BasicSimulator):  # type: ignore[misc]
             QobjValidationError: if something in it cannot run as it would locally; nothing was sent.
             UnavailableError: if broker or store do not answer.
         """
-        circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
+        circuits = circuits_of(run_input)
         options = resolve_basic_options(self.options, run_options)
         validate_basic_circuits(circuits, options)
         executor = options.executor if options.executor is not None else self._celery_executor

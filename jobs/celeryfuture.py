@@ -19,6 +19,7 @@ from .errors import JobCancelledError, JobError, JobTimeoutError, NoSuchJobError
 from .outage import through_outages
 from .outputs import ResultGoneError
 from .status import TASK_STATUS
+from .workers import outlook
 
 if TYPE_CHECKING:
     from .executor import CeleryExecutor
@@ -166,7 +167,7 @@ class CeleryFuture:
         ended = self._log.get(self.index)
         if ended is None:
             raise JobTimeoutError(
-                f"{self._label} of job {self.job_id} has not ended within {deadline.seconds} seconds; it runs on"
+                f"{self._label} of job {self.job_id} has not ended within {deadline.seconds} seconds; {self.outlook()}"
             )
         return ended
 
@@ -176,6 +177,10 @@ class CeleryFuture:
             return JobCancelledError(f"{self._label} of job {self.job_id} was cancelled before it ended")
         reason = self._executor.records.task(self.job_id, self.index).reason or "the worker gave no reason"
         return JobError(f"{self._label} of job {self.job_id} failed: {reason}")
+
+    def outlook(self) -> str:
+        """What becomes of it if it has not ended: it runs on, or waits for a worker."""
+        return outlook(self._executor, self.job_id)
 
     def add_done_callback(self, fn: Callable[[CeleryFuture], object]) -> None:
         """Calls `fn(future)` at the end, from a thread of its own; it lives until then."""

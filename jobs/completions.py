@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 #: lie between two reads. Where they end more slowly that would save no reads, and keep the last one waiting.
 _GATHER_SECONDS, _FAST_SECONDS = 0.02, 0.004
 _FAST_IN_A_ROW = 4
+#: After so many seconds in which none of a job's tasks ran or ended, it is looked whether there are workers.
+_IDLE_SECONDS = 3.0
 
 
 class CompletionLog:
@@ -31,11 +33,14 @@ class CompletionLog:
     Args:
         records: the job records.
         job_id: the job.
+        missing_workers: tells that no worker is up, as a part of a sentence; empty where one is.
     """
 
-    def __init__(self, records: Records, job_id: str) -> None:
+    def __init__(self, records: Records, job_id: str, missing_workers: Callable[[], str] = str) -> None:
         self._records = records
         self._job_id = job_id
+        self._missing_workers = missing_workers
+        self._idle_seconds = 0.0
         self._changed = threading.Condition()
         self._reading = False
         self._last_news = 0.0
@@ -142,8 +147,10 @@ class CompletionLog:
     def _read(self, timeout: float) -> bool:
         """Reads what is new, and says whether there may be more; what two threads read is taken once."""
         cursor, new = self._records.completions(self._job_id, self._cursor, timeout)
-        if not new and timeout > 0:
-            new = self._untold()
+        if new:
+            self._idle_seconds = 0.0
+        elif timeout > 0:
+            new = self._untold(timeout)
         with self._changed:
             if new:
                 now = time.monotonic()
@@ -158,9 +165,15 @@ class CompletionLog:
                         self._order.append(completion.index)
         return len(new) >= MOST_COMPLETIONS
 
-    def _untold(self) -> list[Completion]:
-        """What has ended by the records of the tasks and is not told of: the store may have lost its stream's end."""
-        if self._refuse_gone().ended <= len(self._ended):
+    def _untold(self, waited: float) -> list[Completion]:
+        """What has ended by the records of the tasks and is not told of: the store may have lost its stream's end.
+
+        Args:
+            waited: for so many seconds nothing was told of.
+        """
+        counts = self._refuse_gone()
+        if counts.ended <= len(self._ended):
+            self._note_idle(waited if counts.waiting and not counts.running else 0.0)
             return []
         known = self._records.tasks(self._job_id)
         return [
@@ -168,6 +181,13 @@ class CompletionLog:
             for index, task in known.items()
             if task.state.final and index not in self._ended
         ]
+
+    def _note_idle(self, seconds: float) -> None:
+        """Says once why nothing happens, where nobody is there who could make it happen."""
+        before = self._idle_seconds
+        self._idle_seconds = before + seconds if seconds else 0.0
+        if before < _IDLE_SECONDS <= self._idle_seconds and (missing := self._missing_workers()):
+            logger.warning("job %s waits, because %s", self._job_id, missing, extra={"action": "wait_for_worker"})
 
     def _refuse_gone(self) -> JobCounts:
         """Raises an error if nothing more can end, because there is no such job any more; counts what has."""

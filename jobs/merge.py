@@ -33,7 +33,7 @@ MERGEABLE_SUBTYPES = frozenset({"single", "c_single", "list", "c_list"})
 
 _ERROR = "ERROR: "
 #: What Aer itself adds to the data of an experiment, after everything saved.
-_MEASURED = ("memory", "counts")
+MEASURED = ("memory", "counts")
 #: The one saved type of which Aer makes an array of a list, one number a shot.
 _ONE_ARRAY = "save_expval"
 _SUMMED = frozenset({"time_taken", "time_taken_execute", "time_taken_parameter_binding", "sample_measure_time"})
@@ -192,15 +192,15 @@ def _merged_metadata(infos: Sequence[dict[str, Any]], *, later_wins: bool) -> di
 def _merged_data(datas: Sequence[dict[str, Any]], info: dict[str, Any], name: str) -> dict[str, Any]:
     """The data of all ranges, by label."""
     labels = dict.fromkeys(itertools.chain(*datas))
-    saved = [label for label in labels if label not in _MEASURED]
+    saved = [label for label in labels if label not in MEASURED]
     subtypes, types = info.get("result_subtypes", {}), info.get("result_types", {})
     merged: dict[str, Any] = {}
-    for label in [*saved, *(label for label in _MEASURED if label in labels)]:
+    for label in [*saved, *(label for label in MEASURED if label in labels)]:
         parts = [data[label] for data in datas if label in data]
         subtype = subtypes.get(label)
-        if label in _MEASURED and subtype is None:
+        if label in MEASURED and subtype is None:
             merged[label] = _sum_by_key(parts) if label == "counts" else _concatenated(parts)
-        elif label in _MEASURED or subtype not in MERGEABLE_SUBTYPES:
+        elif label in MEASURED or subtype not in MERGEABLE_SUBTYPES:
             raise JobError(
                 f"{label!r} of {name} is saved as {subtype!r}, which cannot be put together exactly from ranges of "
                 "shots; run it without max_shot_size"

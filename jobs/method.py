@@ -60,12 +60,14 @@ class Forecast:
         method: the simulation method, or None if that is not certain.
         sampling: how the outcomes come about.
         saves: for each save instruction how it gathers the shots' values.
+        labels: the names under which they save them.
         num_qubits: qubits of the state.
     """
 
     method: str | None
     sampling: Sampling
     saves: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     num_qubits: int = 0
 
 
@@ -97,7 +99,8 @@ def forecast(
     )
     method = _method(anatomy, facts, options)
     saves = tuple(_gathering(operation, method) for operation in anatomy.operations if operation.saves)
-    return Forecast(method, _sampling(anatomy, facts, method, options.aer), saves, anatomy.num_qubits)
+    labels = tuple(operation.label for operation in anatomy.operations if operation.saves)
+    return Forecast(method, _sampling(anatomy, facts, method, options.aer), saves, labels, anatomy.num_qubits)
 
 
 def _gathering(save: Operation, method: str | None) -> str:

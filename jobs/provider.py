@@ -133,8 +133,10 @@ class AerqProvider:
             SettingsError: if nothing is configured and no cluster runs.
             UnavailableError: if the store does not answer.
         """
-        if skip < 0 or (limit is not None and limit < 0):
-            raise JobError("limit and skip must not be negative")
+        for name, value in (("limit", limit), ("skip", skip)):
+            # numpy's integers are welcome, too
+            if not (hasattr(value, "__index__") and value >= 0) and not (name == "limit" and value is None):
+                raise JobError(f"{name}={value!r} is no number of jobs; it must be a whole number, 0 or more")
         wanted = JobFilter.of(status, job_tags, created_after, created_before)
         self._executor.require_cluster()
         records = self._executor.records

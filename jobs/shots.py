@@ -10,7 +10,7 @@ from typing import Any
 from qiskit.circuit import QuantumCircuit
 
 from .binds import Binds
-from .merge import MERGEABLE_SUBTYPES
+from .merge import MEASURED, MERGEABLE_SUBTYPES
 from .method import Forecast, Sampling, forecast
 from .noise import NoiseFacts
 from .options import RunOptions
@@ -90,6 +90,8 @@ class ShotPlanner:
             return ShotPlan(note=_NOT_SPLIT + "it is not certain that each shot is simulated on its own" + hint)
         if not MERGEABLE_SUBTYPES.issuperset(expected.saves):
             return ShotPlan(note=_NOT_SPLIT + "a save instruction sums over all shots")
+        if not set(MEASURED).isdisjoint(expected.labels):
+            return ShotPlan(note=_NOT_SPLIT + "a save instruction uses the name of what is measured")
         ranges = tuple((offset, min(size, shots - offset)) for offset in range(0, shots, size))
         return ShotPlan(ranges, expected.method)
 

@@ -15,7 +15,7 @@ from qiskit_aer import AerSimulator
 from ..config.settings import Settings
 from ..tasks.kernel import run_qobj
 from ..tasks.records.speeds import read_speeds
-from ..tasks.records.workers import WorkerRecord, live_workers
+from ..tasks.records.workers import WorkerRecord
 from .aerjob import AerJob
 from .aerjobset import AerJobSet
 from .executor import CeleryExecutor
@@ -24,7 +24,8 @@ from .option_values import refuse_time_limit
 from .options import resolve_options
 from .split import split_job
 from .submission import Submission
-from .validate import validate_circuits
+from .validate import circuits_of, validate_circuits
+from .workers import workers_of
 
 #: What a slot is taken to have while no worker is up to say: 16 GiB, a statevector of 30 qubits.
 _UNKNOWN_SLOT_MB = 16 * 1024
@@ -119,7 +120,7 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
             QobjValidationError: if something in it cannot run as it would locally; nothing was sent.
             UnavailableError: if broker or store do not answer.
         """
-        circuit_list = [circuits] if isinstance(circuits, QuantumCircuit) else list(circuits)
+        circuit_list = circuits_of(circuits)
         options = resolve_options(self.options, run_options)
         basis_gates = super().configuration().basis_gates if self._target is not None else None
         validate_circuits(circuit_list, parameter_binds, options, basis_gates=basis_gates)
@@ -171,7 +172,7 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
         now, seen, executor = time.monotonic(), self._seen, self._celery_executor
         if seen is None or now - seen.at > _FRESH_SECONDS:
             speeds = read_speeds(executor.records, executor.settings)
-            seen = self._seen = _Seen(now, _workers_of(executor), speeds)
+            seen = self._seen = _Seen(now, workers_of(executor), speeds)
         return seen
 
     def _largest_slot_mb(self, executor: CeleryExecutor, *, fresh: bool) -> int | None:
@@ -181,7 +182,7 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
                 self._seen = None
             workers = self.workers()
         else:
-            workers = _workers_of(executor)
+            workers = workers_of(executor)
         return max((worker.memory_mb for worker in workers), default=None)
 
     def slot_memory_mb(self) -> int:
@@ -206,9 +207,3 @@ class AerqSimulator(AerSimulator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         """What was seen of the workers stays behind; a copy asks anew."""
         return {**self.__dict__, "_seen": None}
-
-
-def _workers_of(executor: CeleryExecutor) -> tuple[WorkerRecord, ...]:
-    """The workers that are alive and read the executor's queue."""
-    settings = executor.settings
-    return tuple(worker for worker in live_workers(executor.records, settings) if worker.queue == settings.queue)

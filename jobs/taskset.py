@@ -21,6 +21,7 @@ from .futures import JobFuture
 from .outage import through_outages
 from .outputs import Outputs, ResultGoneError
 from .status import TASK_STATUS, status_of_counts, status_of_statuses
+from .workers import missing_workers, outlook
 
 if TYPE_CHECKING:
     from .executor import CeleryExecutor
@@ -82,7 +83,7 @@ class CeleryTasks:
         self._executor = executor
         self._job_id = job_id
         self._layout = layout
-        self._log = CompletionLog(executor.records, job_id)
+        self._log = CompletionLog(executor.records, job_id, functools.partial(missing_workers, executor))
         self._outputs = Outputs(functools.partial(executor.outputs, job_id))
 
     @property
@@ -194,6 +195,10 @@ class CeleryTasks:
                 take_back = functools.partial(self._log.take_back, completions)
                 if not through_outages(take_back, deadline, self._job_id):
                     raise
+
+    def outlook(self) -> str:
+        """What becomes of those that have not ended: they run on, or wait for a worker."""
+        return outlook(self._executor, self._job_id)
 
     def cancel(self) -> None:
         """Cancels all that have not ended; running kernels are killed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,19 @@ _PLAIN = frozenset({"measure", "reset", "barrier"})
 _SAVES = frozenset(name for name in AerSimulator._CUSTOM_INSTR["automatic"] if name.startswith("save_"))
 #: Control flow that Aer turns into jumps; other kinds (`box`) it does not know.
 _CONTROL_FLOW = (IfElseOp, ForLoopOp, WhileLoopOp, SwitchCaseOp)
+
+
+def circuits_of(given: Any) -> list[Any]:
+    """What `run()` was given, as a list.
+
+    Raises:
+        QobjValidationError: if it is neither a circuit nor several.
+    """
+    if isinstance(given, QuantumCircuit):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise QobjValidationError(f"run() takes a QuantumCircuit or a list of them, and was given {given!r}"[:200])
+    return list(given)
 
 
 def validate_circuits(
@@ -131,7 +144,7 @@ class _CircuitCheck:
                 continue
             elif instruction.is_standard_gate():
                 if not all_standard and name not in standard:
-                    raise self._unknown(name)
+                    self._check_special(instruction, in_loop=in_loop, repeated=repeated)  # Aer has some of them
                 params = instruction.params
                 if params and not _surely_finite(params):
                     for value in params:

@@ -77,7 +77,7 @@ class AerKernel:
             AerError: if Aer refuses the whole Qobj before it runs.
         """
         start = time.time()
-        backend, config = self._backend, qobj.config
+        config = qobj.config
         options: dict[str, Any] = {
             **config.options,
             "shots": config.shots,
@@ -86,18 +86,9 @@ class AerKernel:
         }
         if config.noise_model is not None:
             options["noise_model"] = config.noise_model
-        circuits, noise_model = self._compiled([experiment.circuit for experiment in qobj.experiments], options)
-        aer_circuits, index_maps = assemble(circuits)
-        if any(experiment.binds for experiment in qobj.experiments):
-            binds = [dict(experiment.binds or {}) for experiment in qobj.experiments]
-            options["parameterizations"] = backend._convert_binds(circuits, binds, index_maps)
-            for aer_circuit, experiment in zip(aer_circuits, qobj.experiments, strict=True):
-                if experiment.global_phase:
-                    aer_circuit.global_phase_angle = experiment.global_phase
-        for number, aer_circuit in enumerate(aer_circuits):
-            aer_circuit.circ_id = number
-        aer_config = self._config(circuits, config, options)
-        output: dict[str, Any] = backend._controller.execute(aer_circuits, self._noise_dict(noise_model), aer_config)
+        output = self._execute(qobj, options)
+        if any(_has_run_no_shot(result) for result in output["results"]):
+            output = self._execute(qobj, {**options, "max_parallel_shots": 1}, as_asked=False)
         output["job_id"] = job_id or qobj.qobj_id
         output["date"] = datetime.datetime.now().isoformat()
         output["backend_name"] = qobj.header.backend_name
@@ -108,6 +99,30 @@ class AerKernel:
                 result["header"]["metadata"] = {}
         output["time_taken"] = time.time() - start
         return output
+
+    def _execute(self, qobj: Qobj, options: dict[str, Any], *, as_asked: bool = True) -> dict[str, Any]:
+        """What Aer's C++ gives for the experiments of a Qobj.
+
+        Args:
+            qobj: the experiments.
+            options: all options of the run.
+            as_asked: whether they are the Qobj's, which other tasks may share.
+        """
+        circuits, noise_model = self._compiled([experiment.circuit for experiment in qobj.experiments], options)
+        aer_circuits, index_maps = assemble(circuits)
+        if any(experiment.binds for experiment in qobj.experiments):
+            binds = [dict(experiment.binds or {}) for experiment in qobj.experiments]
+            options["parameterizations"] = self._backend._convert_binds(circuits, binds, index_maps)
+            for aer_circuit, experiment in zip(aer_circuits, qobj.experiments, strict=True):
+                if experiment.global_phase:
+                    aer_circuit.global_phase_angle = experiment.global_phase
+        for number, aer_circuit in enumerate(aer_circuits):
+            aer_circuit.circ_id = number
+        aer_config = self._config(circuits, qobj.config, options, is_shared=as_asked)
+        found: dict[str, Any] = self._backend._controller.execute(
+            aer_circuits, self._noise_dict(noise_model), aer_config
+        )
+        return found
 
     def _compiled(self, circuits: list[QuantumCircuit], options: dict[str, Any]) -> tuple[Any, NoiseModel | None]:
         """`AerBackend._compile`, which looks at the classes of all instructions: not where their names tell enough.
@@ -122,13 +137,15 @@ class AerKernel:
         compiled, noise_model, _ = self._backend._assemble_noise_model(compiled, kinds, **options)
         return compiled, noise_model
 
-    def _config(self, circuits: list[QuantumCircuit], config: QobjConfig, options: dict[str, Any]) -> AerConfig:
+    def _config(
+        self, circuits: list[QuantumCircuit], config: QobjConfig, options: dict[str, Any], *, is_shared: bool
+    ) -> AerConfig:
         """What Aer's C++ is told, made once for the tasks that share their options: it reads it and changes nothing.
 
         For a short circuit it takes as long to make as the circuit itself.
         """
         key = id(config.options)
-        if "parameterizations" in options:
+        if "parameterizations" in options or not is_shared:
             aer_config = generate_aer_config(circuits, self._backend.options, **options)
         elif key in self._configs:
             aer_config = self._configs[key][1]
@@ -171,6 +188,16 @@ class AerKernel:
             unlimited = self._limits.confined and wanted == NO_MEMORY_LIMIT
             capped["max_memory_mb"] = wanted if unlimited else _smaller(wanted, self._limits.memory_mb)
         return capped
+
+
+def _has_run_no_shot(result: Mapping[str, Any]) -> bool:
+    """Whether Aer has run nothing and calls it a success.
+
+    Where threads could share the shots and there is memory for one state but not for two, Aer 0.18 gives no thread a
+    shot (`parallel_shots_` in `Executor::set_parallelization`, src/simulators/circuit_executor.hpp). One thread for
+    the shots, and all of them for the state, is what it means to do.
+    """
+    return bool(result.get("success")) and result.get("metadata", {}).get("parallel_shots") == 0
 
 
 def _smaller(wanted: int | None, limit: int) -> int:

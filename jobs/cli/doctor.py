@@ -17,8 +17,8 @@ from ...config.celery import create_app
 from ...config.errors import AerqError, UnavailableError
 from ...config.local.discovery import find_running
 from ...config.settings import Settings
-from ...config.store import store_variable
-from ...config.urls import masked
+from ...config.store import code_of, store_errors, store_variable
+from ...config.urls import has_password, is_rabbitmq, masked, store_url_of_broker
 from ...tasks.records.store import Records
 from ...tasks.records.workers import WorkerRecord, live_workers
 from ...tasks.versions import versions
@@ -94,8 +94,7 @@ def examine() -> Iterator[Finding]:
             return
         settings, source = running, "a running `aerq up`"
     yield Finding("settings", True, f"from {source}")
-    broker = _broker(settings)
-    yield broker
+    yield from _broker(settings)
     records = None
     try:
         settings.require_store_url()
@@ -105,12 +104,18 @@ def examine() -> Iterator[Finding]:
         after = time.time()
         yield Finding("store", True, f"{masked(settings.store_url or '')} answers in {(after - before) * 1000:.1f} ms")
         workers = live_workers(records, settings)
+        with store_errors(settings):
+            evicts = _evicts("store", records.client)
     except AerqError as error:
-        yield Finding("store", False, str(error), f"start the server, or correct {store_variable(settings)}")
+        mend = f"start the server, or correct {store_variable(settings)}"
+        if isinstance(error.__cause__, redis.AuthenticationError):
+            mend = f"correct the password in {store_variable(settings)}"
+        yield Finding("store", False, str(error), mend)
         return
     finally:
         if records is not None:
             records.close()
+    yield from evicts
     yield from _workers(settings, workers)
     yield from _versions(workers)
     yield _clock("this host", now - (before + after) / 2)
@@ -118,21 +123,44 @@ def examine() -> Iterator[Finding]:
         yield _clock(worker.name, worker.written - worker.clock)
 
 
-def _broker(settings: Settings) -> Finding:
+def _broker(settings: Settings) -> Iterator[Finding]:
     where = masked(settings.broker_url or "")
     connection = create_app(settings).connection_for_write()
     try:
         connection.ensure_connection(max_retries=1, timeout=settings.connect_timeout_seconds)
-        connection.default_channel.client.ping() if "redis" in where.partition(":")[0] else None
-        return Finding("broker", True, f"{where} answers")
+        evicts: list[Finding] = []
+        if not is_rabbitmq(settings.broker_url):
+            client = connection.default_channel.client
+            client.ping()
+            if settings.store_url != store_url_of_broker(settings.broker_url or ""):  # else it is said of the store
+                evicts = _evicts("broker", client)
+        yield Finding("broker", True, f"{where} answers")
+        yield from evicts
     except (OperationalError, UnavailableError, OSError, *connection.connection_errors) as error:
         cause = error.__cause__ or error
         if isinstance(cause, redis.AuthenticationError | AccessRefused):
-            return Finding("broker", False, f"{where} refuses the password", "correct it in AERQ_BROKER_URL")
-        found = f"{where} does not answer ({type(cause).__name__})"
-        return Finding("broker", False, found, "start the server, or correct AERQ_BROKER_URL")
+            does = "refuses the password" if has_password(settings.broker_url) else "asks for a password"
+            yield Finding("broker", False, f"{where} {does}", "correct it in AERQ_BROKER_URL")
+        elif isinstance(cause, redis.ResponseError):
+            found = f"{where} refuses ({code_of(cause)})"
+            yield Finding("broker", False, found, "its log says why: often a full disk, or the rights of its user")
+        else:
+            found = f"{where} does not answer ({type(cause).__name__})"
+            yield Finding("broker", False, found, "start the server, or correct AERQ_BROKER_URL")
     finally:
         connection.release()
+
+
+def _evicts(what: str, client: redis.Redis) -> list[Finding]:
+    """That a server throws away what it holds when it is full; nothing if it does not, or does not say."""
+    try:
+        policy = str(client.info("memory").get("maxmemory_policy", "noeviction"))
+    except redis.ResponseError:  # its user may lack the right to ask
+        return []
+    if policy == "noeviction":
+        return []
+    found = f"a full server would throw away jobs and results: its maxmemory-policy is {policy}"
+    return [Finding(what, False, found, "set maxmemory-policy to noeviction on the server")]
 
 
 def _workers(settings: Settings, workers: list[WorkerRecord]) -> Iterator[Finding]:

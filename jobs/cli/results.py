@@ -88,12 +88,15 @@ def _refuse_unfinished(job: Any) -> None:
     Raises:
         RunTimeoutError: then.
     """
+    from ..workers import missing_workers
+
     summary = JobSummary.of_metrics(job.job_id(), job.metrics(), job.job_tags)
     if summary.ended < summary.tasks:
+        missing = missing_workers(job.executor())
         tasks = "task has" if summary.tasks == 1 else "tasks have"
         raise RunTimeoutError(
             f"job {job.job_id()} has not ended: it is {summary.status}, {summary.ended} of {summary.tasks} {tasks} "
-            "ended; --wait waits for it"
+            f"ended; --wait waits for it{missing and f' ({missing})'}"
         )
 
 
@@ -117,6 +120,7 @@ def _waited(job: Any, timeout: float | None) -> Any:
     from rich.console import Console
 
     from ...config.errors import UnavailableError
+    from ..workers import outlook
     from .interrupts import terminate_as_interrupt
     from .waiting import progress_bar, wait_for_result
 
@@ -127,5 +131,6 @@ def _waited(job: Any, timeout: float | None) -> Any:
         raise RunError(f"job {job.job_id()} was lost sight of: {error}") from error
     except TimeoutError as error:
         raise RunTimeoutError(
-            f"job {job.job_id()} has not ended within {0 if timeout is None else timeout:g} s; it runs on"
+            f"job {job.job_id()} has not ended within {0 if timeout is None else timeout:g} s; "
+            f"{outlook(job.executor(), job.job_id())}"
         ) from error

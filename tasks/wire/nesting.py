@@ -91,7 +91,8 @@ def check_nesting(circuit: QuantumCircuit) -> None:
     while pending:
         body, steps, times = pending.pop()
         check_steps(steps)
-        size += times * (len(body.data) + 1)
+        # What Aer does not copy may be as long as it likes; blocks that are shared count as often as they are there.
+        size += times * (len(body.data) + 1) if times > 1 or steps else 0
         if size > UNROLLED:
             raise EncodingError(
                 f"its control flow has more than {UNROLLED} instructions once its for loops are unrolled, as Aer does; "

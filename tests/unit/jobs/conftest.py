@@ -19,6 +19,7 @@ class Stream:
         self.readers = 0
         self.most_readers = 0
         self.exists = True
+        self.running = 0
 
     def put(self, *entries):
         with self.changed:
@@ -41,7 +42,7 @@ class Stream:
             return str(len(self.entries)), self.entries[start:]
 
     def counts(self, job_ids):
-        return [JobCounts(9, 0, 0, 0, 0, 0, 0.0, None, None) if self.exists else None for _ in job_ids]
+        return [JobCounts(9, self.running, 0, 0, 0, 0, 0.0, None, None) if self.exists else None for _ in job_ids]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from aerq.config.errors import UnavailableError
+from aerq.jobs import completions
 from aerq.jobs.completions import CompletionLog
 from aerq.jobs.deadline import Deadline
 from aerq.jobs.errors import NoSuchJobError
@@ -147,3 +148,38 @@ def test_tasks_that_end_more_slowly_than_that_are_told_of_at_once(stream, monkey
             assert index == 15 or stream.changed.wait_for(lambda known=index: len(log) > known, 5)
     reader.join(5)
     assert not reader.is_alive()
+
+
+@pytest.fixture
+def idle(stream, monkeypatch):
+    """Gives a log of a job of which nothing happens, and in the list how often it was asked whether workers are up."""
+    monkeypatch.setattr(completions, "_IDLE_SECONDS", 0.1)
+    asked = []
+
+    def log(missing):
+        return CompletionLog(stream, "j", lambda: asked.append(missing) or missing)
+
+    return log, asked
+
+
+def test_who_waits_for_a_job_without_workers_is_told_once(idle, caplog):
+    log, asked = idle
+    waits = log("no worker is up")
+    for _ in range(2):
+        assert not waits.wait(lambda ended: bool(ended), Deadline.after(0.3))
+    assert [record.getMessage() for record in caplog.records] == ["job j waits, because no worker is up"]
+    assert len(asked) == 1
+
+
+def test_where_workers_are_up_nothing_is_said(idle, caplog):
+    log, asked = idle
+    assert not log("").wait(lambda ended: bool(ended), Deadline.after(0.3))
+    assert len(asked) == 1
+    assert not caplog.records
+
+
+def test_a_job_that_runs_is_not_asked_about(idle, stream):
+    log, asked = idle
+    stream.running = 1
+    assert not log("no worker is up").wait(lambda ended: bool(ended), Deadline.after(0.3))
+    assert not asked
