@@ -46,8 +46,8 @@ def broker_errors(settings: Settings) -> Iterator[None]:
         refusal = next((found for found in (error, error.__cause__) if isinstance(found, redis.ResponseError)), None)
         if refusal is not None:
             raise UnavailableError(
-                f"the broker at {where} refuses ({code_of(refusal)}); its log says why, often the rights of its user, a "
-                "full disk or a replica that is missing"
+                f"the broker at {where} refuses ({code_of(refusal)}); its log says why, often the rights of its user, "
+                "a full disk or a replica that is missing"
             ) from error
         raise UnavailableError(
             f"the broker at {where} does not answer; check AERQ_BROKER_URL and that the server runs"

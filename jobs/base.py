@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from qiskit.providers import JobStatus, JobV1
@@ -14,7 +15,7 @@ from qiskit.result import Result
 from ..config.errors import UnavailableError
 from .deadline import Deadline
 from .errors import JobTimeoutError
-from .outage import through_outages
+from .outage import answered, through_outages
 
 
 class BaseJob(JobV1, ABC):  # type: ignore[misc]
@@ -84,14 +85,15 @@ class BaseJob(JobV1, ABC):  # type: ignore[misc]
             UnavailableError: if the store is away when the time is up, or for two minutes without a timeout.
         """
         deadline = Deadline.after(timeout)
-        status = through_outages(self.status, deadline, self.job_id())
+        ask = partial(answered, self.status, deadline)
+        status = through_outages(ask, deadline, self.job_id())
         while status not in JOB_FINAL_STATES:
             if deadline.passed:
                 raise JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; {self._outlook()}")
             if callback is not None:
                 callback(self.job_id(), status, self)
             self._pause(Deadline.after(deadline.remaining(max(0.0, wait))))
-            status = through_outages(self.status, deadline, self.job_id())
+            status = through_outages(ask, deadline, self.job_id())
 
     def _outlook(self) -> str:
         """What becomes of the job if it has not ended, as the end of a sentence."""

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from ..config.errors import UnavailableError
 from ..config.store import BLOCK_SECONDS
@@ -13,7 +14,7 @@ from ..tasks.records.job import JobCounts
 from ..tasks.records.store import MOST_COMPLETIONS, Completion, Records
 from .deadline import Deadline
 from .errors import NoSuchJobError
-from .outage import PAUSE_SECONDS, Outage
+from .outage import PAUSE_SECONDS, Outage, answered
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +131,8 @@ class CompletionLog:
                         self._changed.wait(deadline.remaining(_GATHER_SECONDS))
                 # Else the time is up before the thread that reads has told of what it found: one look of its own.
             try:
-                drained = not self._read(deadline.remaining(BLOCK_SECONDS) if drained else 0.0)
+                block = deadline.remaining(BLOCK_SECONDS) if drained else 0.0
+                drained = not answered(partial(self._read, block), deadline)
                 outage.over()
             except UnavailableError as error:
                 drained = True
@@ -141,7 +143,7 @@ class CompletionLog:
                 with self._changed:
                     self._reading = self._reading and not reads
                     self._changed.notify_all()
-        self._refuse_gone()
+        answered(self._refuse_gone, deadline)
         return False
 
     def _read(self, timeout: float) -> bool:

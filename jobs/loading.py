@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qiskit.circuit import ParameterExpression, QuantumCircuit
+from qiskit_aer.aererror import AerError
 
 from .anatomy import Anatomy
 from .binds import circuit_label
@@ -43,7 +44,7 @@ def check_control_flow(circuits: Sequence[QuantumCircuit], options: RunOptions) 
             continue
         # Aer looks at a circuit with parameters as it is before it binds and cuts it.
         for cut in {truncation, truncation and not circuit.num_parameters}:
-            anatomy = Anatomy.of(circuit, truncation=cut, job_qubits=circuit.num_qubits)
+            anatomy = _anatomy(index, circuit, truncation=cut)
             if anatomy.problem:
                 raise QobjValidationError(
                     f"{circuit_label(index, circuit)} has {anatomy.problem}; Aer 0.18 fails to load it"
@@ -54,6 +55,16 @@ def check_control_flow(circuits: Sequence[QuantumCircuit], options: RunOptions) 
                 f"{circuit_label(index, circuit)} has an expression over classical bits that nothing measures, with "
                 "which noise aborts the kernel of Aer 0.18: put measured bits last, or leave the expression out"
             )
+
+
+def _anatomy(index: int, circuit: QuantumCircuit, *, truncation: bool) -> Anatomy:
+    """The anatomy of a circuit, if Aer's compiler takes it."""
+    try:
+        return Anatomy.of(circuit, truncation=truncation, job_qubits=circuit.num_qubits)
+    except AerError as error:
+        raise QobjValidationError(
+            f"{circuit_label(index, circuit)} cannot be compiled by Aer: {error.message}"
+        ) from error
 
 
 def check_multiplexers(circuits: Sequence[QuantumCircuit], options: RunOptions) -> None:
@@ -67,7 +78,7 @@ def check_multiplexers(circuits: Sequence[QuantumCircuit], options: RunOptions) 
     for index, circuit in enumerate(circuits):
         if not circuit.has_control_flow_op() and "multiplexer" not in circuit.count_ops():
             continue
-        anatomy = Anatomy.of(circuit, truncation=True, job_qubits=circuit.num_qubits)
+        anatomy = _anatomy(index, circuit, truncation=True)
         places = sorted({qubit for operation in anatomy.operations for qubit in operation.qubits})
         for operation in anatomy.operations:
             if operation.name == "multiplexer" and any(places.index(qubit) != qubit for qubit in operation.qubits):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from qiskit.circuit import QuantumCircuit
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
+
+from .errors import QobjValidationError
 
 #: Errors that are no mixture of gates; with them Aer applies channels to the state.
 _CHANNELS = frozenset({"kraus", "superop"})
@@ -92,6 +95,22 @@ def job_noise_model(circuits: Sequence[QuantumCircuit], model: NoiseModel | None
     for label, error in kinds.values():
         merged.add_all_qubit_quantum_error(error, label)
     return merged
+
+
+def check_rates(model: NoiseModel | None) -> None:
+    """Refuses errors with negative rates or probabilities, which Aer refuses when it compiles.
+
+    Raises:
+        QobjValidationError: if the noise model has one.
+    """
+    if model is None:
+        return
+    everywhere = model._default_quantum_errors.items()
+    somewhere = ((label, error) for label, table in model._local_quantum_errors.items() for error in table.values())
+    for label, error in itertools.chain(everywhere, somewhere):
+        for name in ("rates", "probabilities"):
+            if min(getattr(error, name, ()), default=0) < 0:
+                raise QobjValidationError(f"the noise model has an error of {label!r} with negative {name}")
 
 
 def circuits_bring_noise(circuits: Sequence[QuantumCircuit], model: NoiseModel | None) -> bool:

@@ -1,7 +1,8 @@
-"""A store that does not answer while somebody waits: when to go on, and when to say so."""
+"""A store that does not answer while somebody waits: when to go on, when to say so, and when to stop asking."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import logging
 import threading
 import time
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 120.0
 #: Between two tries, in seconds.
 PAUSE_SECONDS = 0.5
+#: A question gets so many seconds for its answer, however little time is left, and so many beyond the time that is.
+_LEAST_SECONDS, _BEYOND_SECONDS = 5.0, 1.0
 
 
 class Outage:
@@ -58,6 +61,37 @@ class Outage:
         """
         if self._error is not None:
             raise self._error
+
+
+def answered(ask: Callable[[], T], deadline: Deadline) -> T:
+    """Asks the store, and stops waiting soon after the deadline where the store, or the network, stands still.
+
+    A connection notices that only after half a minute, and nothing can be told to it while it reads. So the question
+    is asked by a thread of its own, which is left to itself if need be.
+
+    Args:
+        ask: a short question; it may go on when nobody waits for its answer any more.
+        deadline: when the caller's time is up; without one the connection's own patience is waited for.
+
+    Raises:
+        UnavailableError: if there is no answer in time.
+    """
+    if deadline.at is None:
+        return ask()
+    answer: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=work, name="aerq-ask", daemon=True).start()
+    left = deadline.remaining(threading.TIMEOUT_MAX / 2)
+    concurrent.futures.wait([answer], max(left + _BEYOND_SECONDS, _LEAST_SECONDS))
+    if not answer.done():
+        raise UnavailableError("the store does not answer; its server, or the network on the way, stands still")
+    return answer.result()
 
 
 def through_outages(ask: Callable[[], T], deadline: Deadline, job_id: str) -> T:

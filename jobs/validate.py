@@ -36,6 +36,7 @@ from ..tasks.wire.nesting import check_nesting
 from .binds import circuit_label, plain_binds
 from .errors import QobjValidationError
 from .loading import check_control_flow, check_multiplexers, check_phases, check_widths
+from .noise import check_rates
 from .options import RunOptions
 
 #: Instructions without parameters that are neither gates nor in need of a look.
@@ -89,6 +90,8 @@ def validate_circuits(
             )
         if id(circuit) in seen:
             continue
+        if not isinstance(circuit.name, str):
+            raise QobjValidationError(f"circuit {index} has the name {circuit.name!r}; give it a text as its name")
         seen.add(id(circuit))
         try:
             check_nesting(circuit)
@@ -98,6 +101,7 @@ def validate_circuits(
         except EncodingError as error:
             raise QobjValidationError(f"{circuit_label(index, circuit)}: {error}") from error
     plain_binds(circuits, parameter_binds)
+    check_rates(options.noise_model)
     check_widths(circuits, options)
     check_phases(circuits, options)
     check_control_flow(circuits, options)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps, signals
+from celery.worker import state
 
 from ...config.local.readiness import signal_ready
 from .keeper import Keeper
@@ -57,6 +59,26 @@ def watch_slots_rightly(pool: Any) -> None:
     slots._track_child_process, slots._event_process_exit = track_if_open, notice_the_end
 
 
+def stop_without_waiting(pool: Any, kill_slots: Callable[[], None]) -> None:
+    """Sees to it that a cold shutdown waits for no slot.
+
+    Celery stops the pool before it says that it shuts down, and waits there for the answer of a slot that may stand
+    still.
+
+    Args:
+        pool: the worker's pool.
+        kill_slots: ends all slots at once.
+    """
+    stop = pool.stop
+
+    def stop_at_once() -> None:
+        if state.should_terminate:
+            kill_slots()
+        stop()
+
+    pool.stop = stop_at_once
+
+
 def _await_end(pid: int) -> None:
     """Waits until a child has ended, where the system can tell (Linux): until all its threads have."""
     with contextlib.suppress(AttributeError, OSError):
@@ -90,6 +112,7 @@ class Keeping(bootsteps.StartStopStep):  # type: ignore[misc]
         """Begins."""
         app, self._keeper = parent.app, parent.app.aerq_keeper
         watch_slots_rightly(parent.pool)
+        stop_without_waiting(parent.pool, self._keeper.kill_slots)
         self._reconciler = Reconciler(app, app.aerq_settings, self._keeper, lambda: getattr(parent, "consumer", None))
         signals.worker_shutting_down.connect(self._keeper.stop, weak=False)
         signals.worker_shutdown.connect(self._end, weak=False)

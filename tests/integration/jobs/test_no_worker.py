@@ -64,7 +64,8 @@ def test_the_command_says_so(job, settings):
         return found.stderr
 
     assert said() == (
-        f"aerq: job {job.job_id()} has not ended: it is QUEUED, 0 of 2 tasks have ended; --wait waits for it ({MISSING})\n"
+        f"aerq: job {job.job_id()} has not ended: it is QUEUED, 0 of 2 tasks have ended; "
+        f"--wait waits for it ({MISSING})\n"
     )
     assert said("--timeout", "0.1") == f"aerq: job {job.job_id()} has not ended within 0.1 s; {WAITS}\n"
 

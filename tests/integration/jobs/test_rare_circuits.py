@@ -1,13 +1,15 @@
 """Circuits and slots that few have: what local Aer runs runs here, with the same bits."""
 
 import pytest
-from qiskit import QuantumCircuit
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import Parameter
+from qiskit.circuit.classical import expr
 from qiskit.circuit.library import C3XGate
 from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, PauliError, PauliLindbladError
 
 from aerq.config import LocalCluster, Settings
-from aerq.jobs import AerqSimulator
+from aerq.jobs import AerqProvider, AerqSimulator, JobError, QobjValidationError
 
 TIMEOUT = 90
 
@@ -88,3 +90,75 @@ def test_a_plain_circuit_may_be_long(backend, number):
         circuit.x(0)
     circuit.measure_all()
     assert backend.run(circuit, shots=10).result(TIMEOUT).get_counts() == {"00": 10}
+
+
+def by_register(bits, comparison):
+    register = ClassicalRegister(bits, "c")
+    circuit = QuantumCircuit(QuantumRegister(2, "q"), register, name="wide")
+    circuit.x(0)
+    circuit.measure(0, bits - 1)
+    comparison(circuit, register)
+    circuit.measure(1, 1)
+    return circuit
+
+
+def if_high(circuit, register):
+    with circuit.if_test((register, 1 << (len(register) - 1))):
+        circuit.x(1)
+
+
+def switch_high(circuit, register):
+    with circuit.switch(register) as case, case(1 << (len(register) - 1)):
+        circuit.x(1)
+
+
+def test_a_condition_that_no_file_can_hold(backend):
+    options = {"shots": 5, "seed_simulator": 1}
+    expected = AerSimulator().run(by_register(63, if_high), **options).result().get_counts()
+    assert backend.run(by_register(63, if_high), **options).result(TIMEOUT).get_counts() == expected
+    for circuit in (by_register(64, if_high), by_register(66, switch_high)):
+        with pytest.raises(QobjValidationError, match="Qiskit's file format cannot hold it"):
+            backend.run(circuit, **options)
+
+
+def switch_on_an_expression():
+    register = ClassicalRegister(2, "c")
+    circuit = QuantumCircuit(QuantumRegister(2, "q"), register, name="s")
+    circuit.measure([0, 1], register)
+    with circuit.switch(expr.bit_xor(register, 1)) as case, case(0):
+        circuit.x(0)
+    return circuit
+
+
+def noisy(error):
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(error, ["cx"])
+    return {"noise_model": model}
+
+
+def nameless():
+    circuit = c3x()
+    circuit.name = None
+    return circuit
+
+
+@pytest.mark.parametrize(
+    ("circuits", "options", "sentence"),
+    [
+        (switch_on_an_expression(), {}, r"circuit 0 \('s'\) cannot be compiled by Aer: jump condition"),
+        (c3x(), noisy(PauliLindbladError(["XX"], [-0.1])), "an error of 'cx' with negative rates"),
+        (c3x(), noisy(PauliError(["XX", "II"], [-0.1, 1.1])), "an error of 'cx' with negative probabilities"),
+        (nameless(), {}, "circuit 0 has the name None"),
+        (None, {}, "run.. takes a QuantumCircuit or a list of them, and was given None"),
+        (5, {}, "run.. takes a QuantumCircuit or a list of them, and was given 5"),
+    ],
+)
+def test_what_cannot_run_is_refused_in_a_sentence(backend, circuits, options, sentence):
+    with pytest.raises(QobjValidationError, match=sentence):
+        backend.run(circuits, **options)
+
+
+@pytest.mark.parametrize("wrong", [{"limit": "3"}, {"limit": -1}, {"limit": 2.5}, {"skip": None}, {"skip": -2}])
+def test_a_number_of_jobs_is_a_whole_number(cluster, wrong):
+    with pytest.raises(JobError, match=r"is no number of jobs; it must be a whole number"):
+        AerqProvider(cluster.settings).jobs(**wrong)

@@ -1,6 +1,8 @@
 """The store goes down while somebody waits: the wait goes on when it is back, or says so at its deadline."""
 
 import asyncio
+import os
+import signal
 import threading
 
 import pytest
@@ -14,6 +16,7 @@ from aerq.config.settings import Settings
 from aerq.jobs import CeleryExecutor, JobError, NoSuchJobError
 from aerq.jobs import executor as executor_module
 from aerq.jobs.aerjobset import AerJobSet
+from aerq.jobs.deadline import Deadline
 from aerq.jobs.layout import Layout
 from aerq.jobs.submission import Submission, prepare_job
 from aerq.tasks.records import keys
@@ -120,6 +123,34 @@ def test_every_wait_says_so_at_its_deadline(server, job, name):
         WAITS[name](job, 0.8)
     server.start()
     server.wait_until_ready()
+    assert job.status() is JobStatus.QUEUED
+
+
+def test_no_wait_outlasts_its_deadline_by_far_where_the_store_stands_still(job):
+    """Its connections notice after half a minute only."""
+    caught = {}
+
+    def wait(name):
+        try:
+            WAITS[name](job, 0.5)
+        except BaseException as error:
+            caught[name] = error
+
+    threads = [threading.Thread(target=wait, args=[name], daemon=True) for name in WAITS]
+    pid = job.executor().records.client.info("server")["process_id"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for thread in threads:
+            thread.start()
+        deadline = Deadline.after(20)
+        for thread in threads:
+            thread.join(deadline.left)
+        assert sorted(caught) == sorted(WAITS)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    for error in caught.values():
+        assert isinstance(error, UnavailableError)
+        assert "stands still" in str(error)
     assert job.status() is JobStatus.QUEUED
 
 

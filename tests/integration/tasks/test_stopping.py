@@ -75,6 +75,22 @@ def test_a_second_signal_ends_the_wait(site, second_signal):
     job.cancel()
 
 
+def test_a_cold_shutdown_waits_for_no_slot_that_stands_still(site):
+    first = site.start("first", drain_seconds=600)
+    cancelled = site.backend().run(site.endless(), shots=1)
+    site.await_running(cancelled)
+    cancelled.cancel()  # the slot is replaced, and Celery waits for the answers of those who are new
+    job = site.backend().run(site.endless(), shots=1)
+    site.await_running(job)
+    for slot in first.slots():
+        slot.suspend()
+    first.process.send_signal(signal.SIGQUIT)
+    first.process.wait(20)
+    second = site.start("second")
+    assert site.await_running(job, attempt=2, worker=second.name).attempts == 1
+    job.cancel()
+
+
 def test_what_runs_is_handed_back_though_the_store_is_away_for_a_moment(site):
     first = site.start("first", drain_seconds=600)
     job = site.backend().run(site.endless(), shots=1)
