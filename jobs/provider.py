@@ -133,9 +133,8 @@ class AerqProvider:
             SettingsError: if nothing is configured and no cluster runs.
             UnavailableError: if the store does not answer.
         """
-        for name, value in (("limit", limit), ("skip", skip)):
-            # numpy's integers are welcome, too
-            if not (hasattr(value, "__index__") and value >= 0) and not (name == "limit" and value is None):
+        for name, value in (("limit", 0 if limit is None else limit), ("skip", skip)):
+            if not hasattr(value, "__index__") or value < 0:  # numpy's integers are welcome, too
                 raise JobError(f"{name}={value!r} is no number of jobs; it must be a whole number, 0 or more")
         wanted = JobFilter.of(status, job_tags, created_after, created_before)
         self._executor.require_cluster()

@@ -14,6 +14,7 @@ SETTINGS = Settings(broker_url="redis://:hidden@somewhere:1/0")
     ("error", "said"),
     [
         (redis.OutOfMemoryError("command not allowed"), "is full"),
+        (redis.ResponseError("MISCONF Errors writing to the AOF file"), r"refuses \(MISCONF\)"),
         (OperationalError("down"), "does not answer"),
         (ConnectionResetError(), "does not answer"),
     ],

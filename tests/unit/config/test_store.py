@@ -10,6 +10,10 @@ from aerq.config.store import store_errors
     ("error", "said"),
     [
         (redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"), "refuses (MISCONF)"),
+        (
+            redis.ResponseError("Command # 1 (SET secret 5) of pipeline caused error: MISCONF Errors writing"),
+            "refuses (MISCONF)",
+        ),
         (redis.ResponseError("BUSY Valkey is busy running a script"), "refuses (BUSY)"),
         (redis.ResponseError("secret is not a number"), "refuses (ResponseError)"),
         (redis.exceptions.NoPermissionError("this user has no permissions"), "refuses (NoPermissionError)"),
