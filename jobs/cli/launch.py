@@ -7,9 +7,12 @@ import secrets
 import sys
 
 import click
+import redis
 
+from ...config.errors import UnavailableError
 from ...config.flower import flower_options
 from ...config.settings import Settings
+from ...config.store import connect_store, store_errors
 from .cluster import running_settings
 from .environment import settings_help
 
@@ -26,6 +29,7 @@ def worker(slots: int | None, name: str | None, celery_options: tuple[str, ...])
     experiments end for AERQ_DRAIN_SECONDS (20), then other workers get them; a second one does not wait.
     """
     settings = _settings()
+    _check_password(settings)
     command = [
         *_celery(),
         "worker",
@@ -79,6 +83,25 @@ def _settings() -> Settings:
     settings.require_store_url()
     os.environ.update(settings.to_environment())
     return settings
+
+
+def _check_password(settings: Settings) -> None:
+    """Refuses to start with a password that the store refuses: a worker would try it for ever.
+
+    A store that does not answer yet is waited for by the worker.
+
+    Raises:
+        UnavailableError: if the store wants another password, or one at all.
+    """
+    client = connect_store(settings)
+    try:
+        with store_errors(settings):
+            client.ping()
+    except UnavailableError as error:
+        if isinstance(error.__cause__, redis.AuthenticationError):
+            raise
+    finally:
+        client.close()
 
 
 def _celery() -> list[str]:

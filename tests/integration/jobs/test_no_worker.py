@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -96,20 +99,37 @@ def test_doctor_looks_at_a_broker_beside_the_store_too(settings, records):
     assert wrong == ["broker", "store"]
 
 
-def test_a_server_that_asks_for_a_password_is_told_from_one_that_refuses_it(settings, records):
+@pytest.fixture
+def address(settings, records):
+    """Of a server that wants a password."""
     records.client.config_set("requirepass", "right")
-    address = settings.broker_url.removeprefix("redis://")
-    try:
-        said = {}
-        for user in ("", ":wrong@"):
-            found = CliRunner().invoke(cli, ["doctor", "--json"], env={"AERQ_BROKER_URL": f"redis://{user}{address}"})
-            said[user] = {finding["what"]: finding for finding in json.loads(found.stdout)}
-    finally:
-        records.client.execute_command("AUTH", "right")
-        records.client.config_set("requirepass", "")
+    yield settings.broker_url.removeprefix("redis://")
+    records.client.execute_command("AUTH", "right")
+    records.client.config_set("requirepass", "")
+
+
+def test_a_server_that_asks_for_a_password_is_told_from_one_that_refuses_it(address):
+    said = {}
+    for user in ("", ":wrong@"):
+        found = CliRunner().invoke(cli, ["doctor", "--json"], env={"AERQ_BROKER_URL": f"redis://{user}{address}"})
+        said[user] = {finding["what"]: finding for finding in json.loads(found.stdout)}
     assert "asks for a password" in said[""]["broker"]["found"]
     assert "asks for a password" in said[""]["store"]["found"]
     assert "refuses the password" in said[":wrong@"]["broker"]["found"]
     assert "refuses the password" in said[":wrong@"]["store"]["found"]
     assert said[":wrong@"]["store"]["mend"] == "correct the password in AERQ_BROKER_URL"
-    assert "wrong" not in json.dumps(said[":wrong@"]).replace(":wrong@", "")
+    assert ":wrong@" not in json.dumps(list(said.values()))
+
+
+def test_a_worker_does_not_start_with_a_wrong_password(address):
+    found = subprocess.run(
+        [sys.executable, "-m", "aerq.jobs.cli", "worker"],
+        env={**os.environ, "AERQ_BROKER_URL": f"redis://:wrong@{address}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert found.returncode == 2
+    assert "refuses the password; check the one in AERQ_BROKER_URL" in found.stderr
+    assert ":wrong@" not in found.stderr
