@@ -81,8 +81,9 @@ def run(
 ) -> None:
     """Run the circuits in FILES as one job and show their counts.
 
-    FILES are OpenQASM 2, OpenQASM 3 or QPY, told apart by their content; a QPY file may hold several circuits. All
-    are read and checked before anything is started. They may include nothing but qelib1.inc or stdgates.inc.
+    FILES are OpenQASM 2, OpenQASM 3 or QPY, told apart by their content; a QPY file may hold several circuits; - is
+    standard input. All are read and checked before anything is started. They may include nothing but qelib1.inc or
+    stdgates.inc.
     """
     from rich.console import Console
 

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from .failures import InputError
 
 #: Larger files are refused; the widest circuits that anybody simulates take a few MiB.
 LARGEST_MIB = 64
+
+#: What the command line calls standard input.
+STANDARD_INPUT = Path("-")
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _QPY_MAGIC = b"QISKIT"
@@ -63,11 +67,19 @@ class Source:
 def read_source(path: Path) -> Source:
     """Reads a file and finds its kind by its content.
 
+    Args:
+        path: the file, or `STANDARD_INPUT`.
+
     Raises:
         InputError: if it is missing, no file, unreadable, empty, too large, of no known kind, or includes
             another file.
     """
-    data = _read(path)
+    if path == STANDARD_INPUT:
+        path, data = Path("stdin"), sys.stdin.buffer.read(LARGEST_MIB * 2**20 + 1)
+    else:
+        data = _read(path)
+    if len(data) > LARGEST_MIB * 2**20:
+        raise InputError(f"{path} is larger than {LARGEST_MIB} MiB, the largest circuit file that is read")
     if not data.strip():
         raise InputError(f"{path} is empty")
     if data.startswith(_QPY_MAGIC):
@@ -108,8 +120,6 @@ def _read(path: Path) -> bytes:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
     finally:
         os.close(descriptor)
-    if len(data) > LARGEST_MIB * 2**20:
-        raise InputError(f"{path} is larger than {LARGEST_MIB} MiB, the largest circuit file that is read")
     return data
 
 

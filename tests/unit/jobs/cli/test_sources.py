@@ -1,5 +1,6 @@
 """What a file is, told by its content alone, and what is refused before any parser sees it."""
 
+import io
 import os
 from pathlib import Path
 
@@ -32,6 +33,22 @@ def write(folder: Path, content: str | bytes, name: str = "some.txt") -> Path:
 )
 def test_the_kind_is_told_by_the_content(tmp_path: Path, content: str | bytes, kind: Kind) -> None:
     assert read_source(write(tmp_path, content)).kind is kind
+
+
+def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = io.TextIOWrapper(io.BytesIO(b"OPENQASM 2.0;\nqreg q[1];"))
+    monkeypatch.setattr("sys.stdin", given)
+    source = read_source(Path("-"))
+    assert (source.path, source.kind, source.data) == (Path("stdin"), Kind.QASM2, b"OPENQASM 2.0;\nqreg q[1];")
+    with pytest.raises(InputError, match=r"^stdin is empty$"):
+        read_source(Path("-"))
+
+
+def test_standard_input_has_a_limit_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "LARGEST_MIB", 0)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"OPENQASM 2.0;")))
+    with pytest.raises(InputError, match=r"^stdin is larger than 0 MiB"):
+        read_source(Path("-"))
 
 
 def test_a_byte_order_mark_is_not_passed_on(tmp_path: Path) -> None:
