@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis
 from redis.backoff import ExponentialBackoff
@@ -20,11 +21,12 @@ from .urls import has_password, masked, store_url_of_broker
 BLOCK_SECONDS = 5.0
 
 
-def connect_store(settings: Settings) -> redis.Redis:
+def connect_store(settings: Settings, *, patient: bool = True) -> redis.Redis:
     """Makes a client of the store; nothing is sent yet.
 
     Args:
         settings: where the store is.
+        patient: whether it tries again, and waits for answers as long as a blocking read takes.
 
     Returns:
         A client with a connection pool, safe to share between threads.
@@ -32,20 +34,25 @@ def connect_store(settings: Settings) -> redis.Redis:
     Raises:
         SettingsError: if no store is configured.
     """
+    url = settings.require_store_url()
     return redis.Redis.from_url(
-        settings.require_store_url(),
-        socket_connect_timeout=settings.connect_timeout_seconds,
+        url,
         # A dead peer must be noticed while a caller still waits; every blocking read is shorter than this.
-        socket_timeout=BLOCK_SECONDS + max(settings.connect_timeout_seconds, 1.0),
-        socket_keepalive=True,
+        socket_timeout=max(settings.connect_timeout_seconds, 1.0) + (BLOCK_SECONDS if patient else 0.0),
+        # Of the network only; redis-py's connection to a socket of this machine does not know it.
+        **({} if url.startswith("unix:") else _network_options(settings)),
         health_check_interval=30,
         # Two quick tries carry over a dropped connection; whoever can wait longer does so with a deadline of its own.
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 2),
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 2 if patient else 0),
         # A master that became a replica keeps its connections: after a failover the address may name another server.
         retry_on_error=[redis.ReadOnlyError],
         protocol=2,
         parser_class=LargeValueParser,
     )
+
+
+def _network_options(settings: Settings) -> dict[str, Any]:
+    return {"socket_connect_timeout": settings.connect_timeout_seconds, "socket_keepalive": True}
 
 
 def store_variable(settings: Settings) -> str:

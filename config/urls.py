@@ -61,7 +61,7 @@ def store_url_of_broker(url: str) -> str | None:
 
 def has_password(url: str | None) -> bool:
     """Whether a URL carries a password."""
-    return "***" in masked(url or "")
+    return bool(urlsplit(url or "").password or _SECRET_PARAMETER.search(url or ""))
 
 
 def is_rabbitmq(url: str | None) -> bool:

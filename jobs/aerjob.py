@@ -21,6 +21,7 @@ from .futures import JobFuture, TaskResultFuture, job_future
 from .layout import Layout, in_one_job
 from .logs import job_logs
 from .metrics import job_metrics, queue_position
+from .outage import answered
 from .progress import draw_progress
 from .submission import Submission
 
@@ -246,7 +247,7 @@ class AerJob(BaseJob):
         """
         future, deadline = self._submitted(), Deadline.after(timeout)
         if not await in_thread(lambda gone: wait_in_slices(future.wait, deadline, gone)):
-            raise self._not_in_time(timeout)
+            raise await in_thread(lambda gone: self._not_in_time(timeout))
         return await in_thread(lambda gone: self.result())
 
     def progress(self, timeout: float | None = None) -> None:
@@ -267,6 +268,10 @@ class AerJob(BaseJob):
 
     def _wait_for_end(self, deadline: Deadline) -> None:
         self._submitted().wait(deadline)
+
+    def _status_in_time(self, deadline: Deadline) -> JobStatus:
+        is_stored = isinstance(self._submitted(), CeleryFuture)
+        return answered(self.status, deadline) if is_stored else self.status()
 
     def _outlook(self) -> str:
         future = self._submitted()

@@ -19,6 +19,7 @@ from .deadline import Deadline
 from .errors import AlreadySubmittedError, JobError, JobTimeoutError, QobjValidationError
 from .executor import CeleryExecutor, default_executor
 from .layout import Layout, in_one_job
+from .outage import answered
 from .progress import draw_progress
 from .setmembers import SetMembers, is_one
 from .submission import Submission
@@ -275,7 +276,7 @@ class AerJobSet(BaseJob, SetMembers, CeleryQuestions):
         """
         tasks, wanted, deadline = self._submitted(), range(len(self._layout)), Deadline.after(timeout)
         if not await in_thread(lambda gone: wait_in_slices(partial(tasks.gather, wanted), deadline, gone)):
-            raise self._not_in_time(timeout)
+            raise await in_thread(lambda gone: self._not_in_time(timeout))
         return await in_thread(lambda gone: self.result())
 
     def progress(self, timeout: float | None = None) -> None:
@@ -291,6 +292,10 @@ class AerJobSet(BaseJob, SetMembers, CeleryQuestions):
 
     def _wait_for_end(self, deadline: Deadline) -> None:
         self._submitted().wait_for(range(len(self._layout)), deadline)
+
+    def _status_in_time(self, deadline: Deadline) -> JobStatus:
+        is_stored = isinstance(self._submitted(), CeleryTasks)
+        return answered(self.status, deadline) if is_stored else self.status()
 
     def _outlook(self) -> str:
         tasks = self._submitted()

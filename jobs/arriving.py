@@ -66,7 +66,10 @@ class ArrivingJobs:
                 self._tasks.wait_beyond(position, deadline)
                 return self._tasks.ended(position)
 
-            self._take(await in_thread(lambda gone: wait_in_slices(look, self._deadline, gone)))
+            found = await in_thread(lambda gone: wait_in_slices(look, self._deadline, gone))
+            if not found:  # what to say asks the store
+                raise await in_thread(lambda gone: self._late(self._deadline.seconds))
+            self._take(found)
         return self._job(self._waiting.popleft())
 
     def _exhausted(self) -> bool:

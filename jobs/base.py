@@ -15,7 +15,7 @@ from qiskit.result import Result
 from ..config.errors import UnavailableError
 from .deadline import Deadline
 from .errors import JobTimeoutError
-from .outage import answered, through_outages
+from .outage import through_outages
 
 
 class BaseJob(JobV1, ABC):  # type: ignore[misc]
@@ -85,7 +85,7 @@ class BaseJob(JobV1, ABC):  # type: ignore[misc]
             UnavailableError: if the store is away when the time is up, or for two minutes without a timeout.
         """
         deadline = Deadline.after(timeout)
-        ask = partial(answered, self.status, deadline)
+        ask = partial(self._status_in_time, deadline)
         status = through_outages(ask, deadline, self.job_id())
         while status not in JOB_FINAL_STATES:
             if deadline.passed:
@@ -94,6 +94,10 @@ class BaseJob(JobV1, ABC):  # type: ignore[misc]
                 callback(self.job_id(), status, self)
             self._pause(Deadline.after(deadline.remaining(max(0.0, wait))))
             status = through_outages(ask, deadline, self.job_id())
+
+    def _status_in_time(self, deadline: Deadline) -> JobStatus:
+        """The status; a job whose status is the store's asks until soon after the deadline."""
+        return self.status()
 
     def _outlook(self) -> str:
         """What becomes of the job if it has not ended, as the end of a sentence."""

@@ -69,7 +69,8 @@ def _circuit_binds(label: str, circuit: QuantumCircuit, given: Any) -> Binds:
     if missing:
         hint = "; its keys must be the Parameter objects themselves" if given else ""
         raise QobjValidationError(f"the parameter_binds of {label} lack values for {_names(missing)}{hint}")
-    lengths = {parameter.name: _length(label, parameter, given[parameter]) for parameter in circuit.parameters}
+    # Of all that is given: where a parameter stands in an expression, Aer counts the values of whatever comes first.
+    lengths = {str(getattr(key, "name", key)): _length(label, key, values) for key, values in given.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name}: {length}" for name, length in lengths.items())
         raise QobjValidationError(f"the parameter_binds of {label} are lists of unequal length ({listed})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import logging
 import threading
 import time
@@ -14,7 +15,7 @@ from ..tasks.records.job import JobCounts
 from ..tasks.records.store import MOST_COMPLETIONS, Completion, Records
 from .deadline import Deadline
 from .errors import NoSuchJobError
-from .outage import PAUSE_SECONDS, Outage, answered
+from .outage import PAUSE_SECONDS, Outage, SilentError, answered, asked, awaited
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class CompletionLog:
         self._job_id = job_id
         self._missing_workers = missing_workers
         self._idle_seconds = 0.0
+        self._idleness_told = False
+        self._left: concurrent.futures.Future[bool] | None = None
         self._changed = threading.Condition()
         self._reading = False
         self._last_news = 0.0
@@ -132,7 +135,7 @@ class CompletionLog:
                 # Else the time is up before the thread that reads has told of what it found: one look of its own.
             try:
                 block = deadline.remaining(BLOCK_SECONDS) if drained else 0.0
-                drained = not answered(partial(self._read, block), deadline)
+                drained = not self._read_in_time(block, deadline)
                 outage.over()
             except UnavailableError as error:
                 drained = True
@@ -146,11 +149,32 @@ class CompletionLog:
         answered(self._refuse_gone, deadline)
         return False
 
+    def _read_in_time(self, timeout: float, deadline: Deadline) -> bool:
+        """Reads what is new, and gives up soon after the deadline; there is one read at most that was given up.
+
+        Raises:
+            UnavailableError: if the store does not answer in time.
+        """
+        if deadline.at is None:
+            return self._read(timeout)
+        with self._changed:
+            if self._left is not None and self._left.done():
+                self._left = None
+            reading = self._left
+        if reading is None:
+            reading = asked(partial(self._read, timeout))
+        try:
+            return awaited(reading, deadline)
+        except SilentError:
+            with self._changed:
+                self._left = self._left or reading
+            raise
+
     def _read(self, timeout: float) -> bool:
         """Reads what is new, and says whether there may be more; what two threads read is taken once."""
         cursor, new = self._records.completions(self._job_id, self._cursor, timeout)
         if new:
-            self._idle_seconds = 0.0
+            self._note_idle(0.0)
         elif timeout > 0:
             new = self._untold(timeout)
         with self._changed:
@@ -185,10 +209,13 @@ class CompletionLog:
         ]
 
     def _note_idle(self, seconds: float) -> None:
-        """Says once why nothing happens, where nobody is there who could make it happen."""
-        before = self._idle_seconds
-        self._idle_seconds = before + seconds if seconds else 0.0
-        if before < _IDLE_SECONDS <= self._idle_seconds and (missing := self._missing_workers()):
+        """Says once why nothing happens, where nobody is there who could make it happen; 0 if something happens."""
+        self._idle_seconds = self._idle_seconds + seconds if seconds else 0.0
+        self._idleness_told = self._idleness_told and seconds > 0
+        if self._idle_seconds < _IDLE_SECONDS or self._idleness_told:
+            return
+        if missing := self._missing_workers():
+            self._idleness_told = True
             logger.warning("job %s waits, because %s", self._job_id, missing, extra={"action": "wait_for_worker"})
 
     def _refuse_gone(self) -> JobCounts:

@@ -63,21 +63,28 @@ class Outage:
             raise self._error
 
 
+class SilentError(UnavailableError):
+    """The store has not answered in time, and may do so yet."""
+
+
 def answered(ask: Callable[[], T], deadline: Deadline) -> T:
     """Asks the store, and stops waiting soon after the deadline where the store, or the network, stands still.
 
-    A connection notices that only after half a minute, and nothing can be told to it while it reads. So the question
-    is asked by a thread of its own, which is left to itself if need be.
+    A connection notices that only after half a minute or more, and nothing can be told to it while it reads. So the
+    question is asked by a thread of its own, which is left to itself if need be.
 
     Args:
         ask: a short question; it may go on when nobody waits for its answer any more.
         deadline: when the caller's time is up; without one the connection's own patience is waited for.
 
     Raises:
-        UnavailableError: if there is no answer in time.
+        SilentError: if there is no answer in time.
     """
-    if deadline.at is None:
-        return ask()
+    return ask() if deadline.at is None else awaited(asked(ask), deadline)
+
+
+def asked(ask: Callable[[], T]) -> concurrent.futures.Future[T]:
+    """Asks in a thread of its own; the answer to come."""
     answer: concurrent.futures.Future[T] = concurrent.futures.Future()
 
     def work() -> None:
@@ -87,10 +94,19 @@ def answered(ask: Callable[[], T], deadline: Deadline) -> T:
             answer.set_exception(error)
 
     threading.Thread(target=work, name="aerq-ask", daemon=True).start()
+    return answer
+
+
+def awaited(answer: concurrent.futures.Future[T], deadline: Deadline) -> T:
+    """Waits for an answer until soon after the deadline.
+
+    Raises:
+        SilentError: if there is none in time.
+    """
     left = deadline.remaining(threading.TIMEOUT_MAX / 2)
     concurrent.futures.wait([answer], max(left + _BEYOND_SECONDS, _LEAST_SECONDS))
     if not answer.done():
-        raise UnavailableError("the store does not answer; its server, or the network on the way, stands still")
+        raise SilentError("the store does not answer; its server, or the network on the way, stands still")
     return answer.result()
 
 

@@ -83,7 +83,7 @@ class CeleryTasks:
         self._executor = executor
         self._job_id = job_id
         self._layout = layout
-        self._log = CompletionLog(executor.records, job_id, functools.partial(missing_workers, executor))
+        self._log = CompletionLog(executor.records, job_id, functools.partial(missing_workers, executor, job_id))
         self._outputs = Outputs(functools.partial(executor.outputs, job_id))
 
     @property

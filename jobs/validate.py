@@ -188,7 +188,7 @@ class _CircuitCheck:
                 ) from error
         is_loop = isinstance(operation, (ForLoopOp, WhileLoopOp))
         # Aer unrolls a for loop: what it holds is there once for each index.
-        unrolled = isinstance(operation, ForLoopOp) and len(list(operation.params[0])) > 1
+        unrolled = isinstance(operation, ForLoopOp) and len(operation.params[0]) > 1
         for block in operation.blocks:
             self._check_body(block, in_loop=in_loop or is_loop, repeated=repeated or unrolled)
 

@@ -87,8 +87,12 @@ class AerKernel:
         if config.noise_model is not None:
             options["noise_model"] = config.noise_model
         output = self._execute(qobj, options)
-        if any(_has_run_no_shot(result) for result in output["results"]):
-            output = self._execute(qobj, {**options, "max_parallel_shots": 1}, as_asked=False)
+        if any(map(_has_run_no_shot, output["results"])):
+            again = self._execute(qobj, {**options, "max_parallel_shots": 1}, as_asked=False)["results"]
+            output["results"] = [
+                second if _has_run_no_shot(first) else first
+                for first, second in zip(output["results"], again, strict=True)
+            ]
         output["job_id"] = job_id or qobj.qobj_id
         output["date"] = datetime.datetime.now().isoformat()
         output["backend_name"] = qobj.header.backend_name

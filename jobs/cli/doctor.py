@@ -25,6 +25,8 @@ from ...tasks.versions import versions
 
 #: Clocks this many seconds apart are worth a word. Nothing depends on them: the store's clock rules.
 CLOCK_SECONDS = 5.0
+#: What to do where a server answers and refuses.
+_REFUSED = "look into the server's log: often its disk is full, or its user lacks a right"
 #: These must be the same on both sides, or bits and formats may differ.
 _MUST_AGREE = ("aerq", "qiskit", "qiskit-aer")
 
@@ -109,7 +111,9 @@ def examine() -> Iterator[Finding]:
     except AerqError as error:
         mend = f"start the server, or correct {store_variable(settings)}"
         if isinstance(error.__cause__, redis.AuthenticationError):
-            mend = f"correct the password in {store_variable(settings)}"
+            mend = f"put the right password into {store_variable(settings)}"
+        elif isinstance(error.__cause__, redis.ResponseError):
+            mend = _REFUSED
         yield Finding("store", False, str(error), mend)
         return
     finally:
@@ -140,10 +144,10 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         cause = error.__cause__ or error
         if isinstance(cause, redis.AuthenticationError | AccessRefused):
             does = "refuses the password" if has_password(settings.broker_url) else "asks for a password"
-            yield Finding("broker", False, f"{where} {does}", "correct it in AERQ_BROKER_URL")
+            yield Finding("broker", False, f"{where} {does}", "put the right one into AERQ_BROKER_URL")
         elif isinstance(cause, redis.ResponseError):
             found = f"{where} refuses ({code_of(cause)})"
-            yield Finding("broker", False, found, "its log says why: often a full disk, or the rights of its user")
+            yield Finding("broker", False, found, _REFUSED)
         else:
             found = f"{where} does not answer ({type(cause).__name__})"
             yield Finding("broker", False, found, "start the server, or correct AERQ_BROKER_URL")

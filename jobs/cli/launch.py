@@ -93,7 +93,7 @@ def _check_password(settings: Settings) -> None:
     Raises:
         UnavailableError: if the store wants another password, or one at all.
     """
-    client = connect_store(settings)
+    client = connect_store(settings, patient=False)
     try:
         with store_errors(settings):
             client.ping()

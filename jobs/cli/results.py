@@ -92,12 +92,22 @@ def _refuse_unfinished(job: Any) -> None:
 
     summary = JobSummary.of_metrics(job.job_id(), job.metrics(), job.job_tags)
     if summary.ended < summary.tasks:
-        missing = missing_workers(job.executor())
+        missing = missing_workers(job.executor(), _stored_id(job))
         tasks = "task has" if summary.tasks == 1 else "tasks have"
         raise RunTimeoutError(
             f"job {job.job_id()} has not ended: it is {summary.status}, {summary.ended} of {summary.tasks} {tasks} "
             f"ended; --wait waits for it{missing and f' ({missing})'}"
         )
+
+
+def _stored_id(job: Any) -> str:
+    """The id under which a job is stored; that of one task alone is JOB_ID.NUMBER."""
+    from ...tasks.message import parse_task_id
+
+    job_id: str = job.job_id()
+    place = parse_task_id(job_id)
+    stored = job.executor().records.counts([job_id])[0] is not None
+    return job_id if stored or place is None else place[0]
 
 
 def _collected(job: Any, timeout: float | None) -> RunReport:
@@ -132,5 +142,5 @@ def _waited(job: Any, timeout: float | None) -> Any:
     except TimeoutError as error:
         raise RunTimeoutError(
             f"job {job.job_id()} has not ended within {0 if timeout is None else timeout:g} s; "
-            f"{outlook(job.executor(), job.job_id())}"
+            f"{outlook(job.executor(), _stored_id(job))}"
         ) from error

@@ -75,7 +75,7 @@ def read_source(path: Path) -> Source:
             another file.
     """
     if path == STANDARD_INPUT:
-        path, data = Path("stdin"), sys.stdin.buffer.read(LARGEST_MIB * 2**20 + 1)
+        path, data = Path("stdin"), _standard_input()
     else:
         data = _read(path)
     if len(data) > LARGEST_MIB * 2**20:
@@ -97,6 +97,15 @@ def read_source(path: Path) -> Source:
                 f"{_BUILT_IN[kind]}, so write the gates into the file itself"
             )
     return Source(path, kind, data)
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise InputError("stdin is closed")
+    try:
+        return sys.stdin.buffer.read(LARGEST_MIB * 2**20 + 1)
+    except OSError as error:
+        raise InputError(f"stdin cannot be read ({error.strerror})") from None
 
 
 def _read(path: Path) -> bytes:

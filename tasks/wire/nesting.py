@@ -105,5 +105,5 @@ def check_nesting(circuit: QuantumCircuit) -> None:
             if isinstance(operation, ControlFlowOp):
                 for attribute in ("condition", "target"):
                     check_steps(steps + depth_of(getattr(operation, attribute, None)))
-                inside = times * len(list(operation.params[0])) if isinstance(operation, ForLoopOp) else times
+                inside = times * len(operation.params[0]) if isinstance(operation, ForLoopOp) else times
                 pending += [(block, steps + steps_of(operation), inside) for block in operation.blocks]

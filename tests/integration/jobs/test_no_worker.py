@@ -59,10 +59,16 @@ def test_a_job_that_is_found_again_says_so_too(job, settings):
         AerqProvider(settings).job(job.job_id()).result(0.05)
 
 
+def test_the_queue_that_counts_is_the_jobs(job, settings):
+    other = AerqProvider(settings.evolve(queue="other")).job(job.job_id())
+    with pytest.raises(JobTimeoutError, match="reads the queue 'aerq' is up"):
+        other.result(0.05)
+
+
 def test_the_command_says_so(job, settings):
-    def said(*options):
+    def said(*options, of=None):
         environment = {"AERQ_BROKER_URL": settings.broker_url}
-        found = CliRunner().invoke(cli, ["result", job.job_id(), *options], env=environment)
+        found = CliRunner().invoke(cli, ["result", of or job.job_id(), *options], env=environment)
         assert found.exit_code == 3
         return found.stderr
 
@@ -70,6 +76,7 @@ def test_the_command_says_so(job, settings):
         f"aerq: job {job.job_id()} has not ended: it is QUEUED, 0 of 2 tasks have ended; "
         f"--wait waits for it ({MISSING})\n"
     )
+    assert WAITS in said("--timeout", "0.1", of=f"{job.job_id()}.1")
     assert said("--timeout", "0.1") == f"aerq: job {job.job_id()} has not ended within 0.1 s; {WAITS}\n"
 
 
@@ -117,7 +124,7 @@ def test_a_server_that_asks_for_a_password_is_told_from_one_that_refuses_it(addr
     assert "asks for a password" in said[""]["store"]["found"]
     assert "refuses the password" in said[":wrong@"]["broker"]["found"]
     assert "refuses the password" in said[":wrong@"]["store"]["found"]
-    assert said[":wrong@"]["store"]["mend"] == "correct the password in AERQ_BROKER_URL"
+    assert said[":wrong@"]["store"]["mend"] == "put the right password into AERQ_BROKER_URL"
     assert ":wrong@" not in json.dumps(list(said.values()))
 
 

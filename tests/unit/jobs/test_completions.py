@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from aerq.config.errors import UnavailableError
-from aerq.jobs import completions
+from aerq.jobs import completions, outage
 from aerq.jobs.completions import CompletionLog
 from aerq.jobs.deadline import Deadline
 from aerq.jobs.errors import NoSuchJobError
@@ -174,7 +174,7 @@ def test_who_waits_for_a_job_without_workers_is_told_once(idle, caplog):
 def test_where_workers_are_up_nothing_is_said(idle, caplog):
     log, asked = idle
     assert not log("").wait(lambda ended: bool(ended), Deadline.after(0.3))
-    assert len(asked) == 1
+    assert asked
     assert not caplog.records
 
 
@@ -183,3 +183,36 @@ def test_a_job_that_runs_is_not_asked_about(idle, stream):
     stream.running = 1
     assert not log("no worker is up").wait(lambda ended: bool(ended), Deadline.after(0.3))
     assert not asked
+
+
+def test_it_is_asked_again_until_something_can_be_said(idle, stream, caplog):
+    """A worker may be up at first, and busy with other jobs, and end then."""
+    _, asked = idle
+    answers = ["no worker is up", ""]
+    waits = CompletionLog(stream, "j", lambda: asked.append(1) or answers.pop())
+    for _ in range(3):
+        assert not waits.wait(lambda ended: bool(ended), Deadline.after(0.3))
+    assert len(asked) == 2
+    assert len(caplog.records) == 1
+
+
+def test_of_reads_that_were_given_up_there_is_one_at_most(stream, monkeypatch):
+    monkeypatch.setattr(outage, "_LEAST_SECONDS", 0.05)
+    monkeypatch.setattr(outage, "_BEYOND_SECONDS", 0.0)
+    still, reads, answer = threading.Event(), [], stream.completions
+
+    def completions(*arguments):
+        reads.append(arguments)
+        still.wait(60)
+        return answer(*arguments)
+
+    stream.completions = completions
+    log = CompletionLog(stream, "j")
+    for _ in range(5):
+        with pytest.raises(UnavailableError, match="stands still"):
+            log.wait(lambda ended: bool(ended), Deadline.after(0.01))
+    assert len(reads) == 1
+    stream.put(done(0))
+    still.set()
+    assert log.wait(lambda ended: bool(ended), Deadline.after(10))
+    assert log.since(0) == [0]

@@ -44,6 +44,12 @@ def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
         read_source(Path("-"))
 
 
+def test_standard_input_that_is_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match=r"^stdin is closed$"):
+        read_source(Path("-"))
+
+
 def test_standard_input_has_a_limit_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "LARGEST_MIB", 0)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"OPENQASM 2.0;")))
