@@ -15,7 +15,7 @@ from kombu.exceptions import KombuError
 
 from .errors import UnavailableError
 from .settings import Settings
-from .store import code_of
+from .store import refusal
 from .urls import is_rabbitmq, masked
 
 #: Messages sent to Redis or Valkey in one go.
@@ -43,12 +43,9 @@ def broker_errors(settings: Settings) -> Iterator[None]:
             raise UnavailableError(
                 f"the broker at {where} is full (maxmemory with noeviction); delete jobs or give it more memory"
             ) from error
-        refusal = next((found for found in (error, error.__cause__) if isinstance(found, redis.ResponseError)), None)
-        if refusal is not None:
-            raise UnavailableError(
-                f"the broker at {where} refuses ({code_of(refusal)}); its log says why, often the rights of its user, "
-                "a full disk or a replica that is missing"
-            ) from error
+        for found in (error, error.__cause__):
+            if isinstance(found, redis.ResponseError):
+                raise UnavailableError(refusal(f"the broker at {where}", found)) from error
         raise UnavailableError(
             f"the broker at {where} does not answer; check AERQ_BROKER_URL and that the server runs"
         ) from error

@@ -90,9 +90,19 @@ def _sentence(error: redis.RedisError, settings: Settings) -> str:
             return f"what answers at {where} is no Redis or Valkey server; check {variable}"
         case redis.OutOfMemoryError():
             return f"the store at {where} is full (maxmemory with noeviction); delete jobs or give it more memory"
+    return refusal(f"the store at {where}", error)
+
+
+def refusal(server: str, error: redis.RedisError) -> str:
+    """The sentence on a server that answers and refuses.
+
+    Args:
+        server: how the sentence calls it.
+        error: its answer.
+    """
     return (
-        f"the store at {where} refuses ({code_of(error)}); its log says why, often the rights of its user, a full disk "
-        "or a replica that is missing"
+        f"{server} refuses ({code_of(error)}); its log says why, often the rights of its user, a full disk or a "
+        "replica that is missing"
     )
 
 

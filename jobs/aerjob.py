@@ -21,7 +21,6 @@ from .futures import JobFuture, TaskResultFuture, job_future
 from .layout import Layout, in_one_job
 from .logs import job_logs
 from .metrics import job_metrics, queue_position
-from .outage import answered
 from .progress import draw_progress
 from .submission import Submission
 
@@ -269,13 +268,9 @@ class AerJob(BaseJob):
     def _wait_for_end(self, deadline: Deadline) -> None:
         self._submitted().wait(deadline)
 
-    def _status_in_time(self, deadline: Deadline) -> JobStatus:
-        is_stored = isinstance(self._submitted(), CeleryFuture)
-        return answered(self.status, deadline) if is_stored else self.status()
-
-    def _outlook(self) -> str:
+    def _stored(self) -> CeleryFuture | None:
         future = self._submitted()
-        return future.outlook() if isinstance(future, CeleryFuture) else super()._outlook()
+        return future if isinstance(future, CeleryFuture) else None
 
     def _not_in_time(self, timeout: float | None) -> JobTimeoutError:
         return JobTimeoutError(f"job {self.job_id()} has not ended within {timeout} seconds; {self._outlook()}")

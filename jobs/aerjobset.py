@@ -19,7 +19,6 @@ from .deadline import Deadline
 from .errors import AlreadySubmittedError, JobError, JobTimeoutError, QobjValidationError
 from .executor import CeleryExecutor, default_executor
 from .layout import Layout, in_one_job
-from .outage import answered
 from .progress import draw_progress
 from .setmembers import SetMembers, is_one
 from .submission import Submission
@@ -293,13 +292,9 @@ class AerJobSet(BaseJob, SetMembers, CeleryQuestions):
     def _wait_for_end(self, deadline: Deadline) -> None:
         self._submitted().wait_for(range(len(self._layout)), deadline)
 
-    def _status_in_time(self, deadline: Deadline) -> JobStatus:
-        is_stored = isinstance(self._submitted(), CeleryTasks)
-        return answered(self.status, deadline) if is_stored else self.status()
-
-    def _outlook(self) -> str:
+    def _stored(self) -> CeleryTasks | None:
         tasks = self._submitted()
-        return tasks.outlook() if isinstance(tasks, CeleryTasks) else super()._outlook()
+        return tasks if isinstance(tasks, CeleryTasks) else None
 
     def _not_in_time(self, timeout: float | None) -> JobTimeoutError:
         tasks, everything = self._submitted(), len(self._layout)

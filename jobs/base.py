@@ -6,7 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from qiskit.providers import JobStatus, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
@@ -15,7 +15,14 @@ from qiskit.result import Result
 from ..config.errors import UnavailableError
 from .deadline import Deadline
 from .errors import JobTimeoutError
-from .outage import through_outages
+from .outage import answered, through_outages
+
+
+class Stored(Protocol):
+    """What asks the store for a job."""
+
+    def outlook(self) -> str:
+        """What becomes of it if it has not ended, as the end of a sentence."""
 
 
 class BaseJob(JobV1, ABC):  # type: ignore[misc]
@@ -96,12 +103,17 @@ class BaseJob(JobV1, ABC):  # type: ignore[misc]
             status = through_outages(ask, deadline, self.job_id())
 
     def _status_in_time(self, deadline: Deadline) -> JobStatus:
-        """The status; a job whose status is the store's asks until soon after the deadline."""
-        return self.status()
+        """The status; where the store tells it, it is asked until soon after the deadline."""
+        return self.status() if self._stored() is None else answered(self.status, deadline)
 
     def _outlook(self) -> str:
         """What becomes of the job if it has not ended, as the end of a sentence."""
-        return "it runs on"
+        stored = self._stored()
+        return "it runs on" if stored is None else stored.outlook()
+
+    def _stored(self) -> Stored | None:
+        """What asks the store for this job; None for a job that is not there, as on an executor of the user's."""
+        return None
 
     def _pause(self, deadline: Deadline) -> None:
         try:

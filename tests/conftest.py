@@ -1,4 +1,4 @@
-"""What tests of several folders share: the rig of the chaos tests, and a RabbitMQ server of their own."""
+"""What tests of several folders share: the rig of the chaos tests, a RabbitMQ server of their own, circuits."""
 
 import sys
 from pathlib import Path
@@ -20,6 +20,24 @@ def rabbitmq(tmp_path_factory):
         yield server
     finally:
         server.end()
+
+
+@pytest.fixture
+def each_shot():
+    """Makes a circuit of so many qubits of which each shot is simulated on its own."""
+    from qiskit import QuantumCircuit
+
+    def made(qubits):
+        circuit = QuantumCircuit(qubits, qubits)
+        circuit.h(0)
+        for qubit in range(qubits - 1):
+            circuit.cx(qubit, qubit + 1)
+        circuit.measure(0, 0)
+        circuit.ry(0.3, 0)
+        circuit.measure(range(qubits), range(qubits))
+        return circuit
+
+    return made
 
 
 @pytest.hookimpl(wrapper=True)

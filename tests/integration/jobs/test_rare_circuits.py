@@ -16,17 +16,6 @@ from aerq.jobs import AerqProvider, AerqSimulator, JobError, JobTimeoutError, Qo
 TIMEOUT = 90
 
 
-def each_shot(qubits):
-    circuit = QuantumCircuit(qubits, qubits)
-    circuit.h(0)
-    for qubit in range(qubits - 1):
-        circuit.cx(qubit, qubit + 1)
-    circuit.measure(0, 0)
-    circuit.ry(0.3, 0)
-    circuit.measure(range(qubits), range(qubits))
-    return circuit
-
-
 def c3x():
     circuit = QuantumCircuit(4)
     circuit.h(range(3))
@@ -76,7 +65,7 @@ def test_values_of_a_parameter_that_the_circuit_lacks_are_as_many_as_the_others(
             backend.run(circuit, [binds], **options)
 
 
-def test_no_shot_is_lost_in_a_slot_that_holds_one_state_and_not_two():
+def test_no_shot_is_lost_in_a_slot_that_holds_one_state_and_not_two(each_shot):
     options = {"shots": 5, "seed_simulator": 11, "memory": True}
     circuits = [each_shot(20), each_shot(3)]
     expected = AerSimulator().run(circuits, **options).result()

@@ -103,20 +103,8 @@ def test_a_kernel_keeps_what_aer_is_told_for_a_few_options_only(seen):
     assert len(kernel._configs) == 16
 
 
-def each_shot(qubits):
-    """A circuit of which each shot is simulated on its own."""
-    circuit = QuantumCircuit(qubits, qubits)
-    circuit.h(0)
-    for qubit in range(qubits - 1):
-        circuit.cx(qubit, qubit + 1)
-    circuit.measure(0, 0)
-    circuit.ry(0.3, 0)
-    circuit.measure(range(qubits), range(qubits))
-    return circuit
-
-
 @pytest.mark.parametrize("memory_mb", [17, 24, 31])
-def test_no_shot_is_lost_where_memory_holds_one_state_and_not_two(memory_mb):
+def test_no_shot_is_lost_where_memory_holds_one_state_and_not_two(each_shot, memory_mb):
     """Aer 0.18 gives no thread a shot there, and calls that a success."""
     experiments = (QobjExperiment(each_shot(20)), QobjExperiment(each_shot(3), circuit_index=1))
     config = QobjConfig(5, 11, {"method": "statevector"}, memory_slots=20, n_qubits=20)
