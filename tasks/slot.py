@@ -36,7 +36,7 @@ MEBIBYTE = 1024 * 1024
 NOT_HERE = "-"
 _NOT_RUN = {"exhausted": TaskState.FAILED.value, "cancelled": TaskState.CANCELLED.value}
 #: Tasks start together while they are estimated to take no longer than this in all, in seconds.
-_TOGETHER_SECONDS = 0.01
+_TOGETHER_SECONDS = 0.025
 #: So many bytes of results are held while the next task runs, and for so many seconds; then they are recorded first.
 _MOST_HELD, _HELD_SECONDS = 256 * 1024, 0.1
 #: Pauses between tries while the store is away, in seconds.
