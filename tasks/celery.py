@@ -16,7 +16,7 @@ from .kernel import AerKernel, KernelLimits
 from .worker.cancel import install_cancel_command
 from .worker.deliveries import Deliveries
 from .worker.limits import kernel_limits, usable_cores
-from .worker.slots import prepare_slot
+from .worker.slots import prepare_slot, refuse_other_pools
 from .worker.steps import Keeping, Ready, SlotCount
 
 
@@ -47,6 +47,7 @@ def worker_app(settings: Settings) -> Celery:
     install_cancel_command()
     app.steps["worker"].update((SlotCount, Keeping))
     app.steps["consumer"].update((Ready, Deliveries))
+    signals.worker_init.connect(refuse_other_pools, weak=False)
     signals.worker_process_init.connect(prepare, weak=False)
     return app
 

@@ -153,3 +153,14 @@ def test_worker_and_flower_need_a_broker(tmp_path: Path):
         code, _, err = run(tmp_path, command)
         assert code == 2
         assert err.startswith("aerq: no broker is set")
+
+
+@pytest.mark.parametrize(
+    ("option", "right"), [(("--pool", "threads"), "--pool prefork"), (("--pool-start-method", "spawn"), "fork")]
+)
+def test_a_worker_whose_slots_cannot_be_killed_or_know_no_tasks_does_not_start(tmp_path: Path, option, right):
+    # nobody answers there, and nobody is asked
+    code, _, err = run(tmp_path, "worker", "--", *option, AERQ_BROKER_URL="redis://127.0.0.1:1/0")
+    assert code == 1
+    assert right in err.splitlines()[-1]
+    assert "Traceback" not in err

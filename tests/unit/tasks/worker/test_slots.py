@@ -1,11 +1,13 @@
-"""What a slot's process does before its first task."""
+"""Which processes a worker's slots may be, and what each does before its first task."""
 
 import gc
+from types import SimpleNamespace
 
 import billiard
+import pytest
 
 from aerq.tasks.kernel import KernelLimits
-from aerq.tasks.worker.slots import prepare_slot
+from aerq.tasks.worker.slots import prepare_slot, refuse_other_pools
 
 TIMEOUT = 30
 
@@ -30,3 +32,20 @@ def test_a_slot_does_not_look_for_garbage_in_what_it_has_inherited():
     assert before > 10_000
     assert frozen > 0.9 * before
     assert looked_at < 0.1 * before
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads", "celery.concurrency.thread:TaskPool"])
+def test_a_worker_that_would_run_kernels_in_its_own_process_does_not_start(pool):
+    with pytest.raises(SystemExit, match="--pool prefork"):
+        refuse_other_pools(SimpleNamespace(pool_cls=pool, pool_start_method="fork"))
+
+
+def test_a_worker_whose_slots_would_know_no_tasks_does_not_start():
+    with pytest.raises(SystemExit, match="--pool-start-method fork"):
+        refuse_other_pools(SimpleNamespace(pool_cls="prefork", pool_start_method="spawn"))
+
+
+@pytest.mark.parametrize("pool", ["prefork", "processes"])
+def test_a_worker_that_forks_its_slots_starts(pool):
+    refuse_other_pools(SimpleNamespace(pool_cls=pool, pool_start_method="fork"))
+    refuse_other_pools(SimpleNamespace(pool_cls=pool))  # a Celery that only forks
