@@ -25,7 +25,6 @@ from aerq.tasks.records.workers import (
 )
 from aerq.tasks.wire.errors import DecodingError
 
-
 #: Half of the bytes of payloads that go with the record, and of some that go before it.
 SIZES = (10, 1_000_000)
 
