@@ -15,7 +15,7 @@ from ..tasks.records.job import JobRecord
 from .errors import JobError
 from .merge import merge_outputs, to_result
 from .notes import Notes, notes_at, notes_of
-from .submission import experiment_circuits, experiment_metadata, experiment_names
+from .submission import experiments_of
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,12 @@ class Layout:
         it tells them.
         """
         if all(isinstance(qobj, Qobj) for qobj in experiments):
+            each = experiments_of(experiments)
             return cls(
                 tuple(Share.of(qobj) for qobj in experiments),
-                tuple(experiment_names(experiments)),
-                tuple(experiment_circuits(experiments)),
-                tuple(experiment_metadata(experiments)),
+                tuple(experiment.circuit.name for experiment in each),
+                tuple(experiment.circuit_index for experiment in each),
+                tuple(experiment.circuit.metadata for experiment in each),
                 notes_of(experiments),
             )
         shares: list[Share] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..config.settings import Settings
 from ..tasks.message import Message
@@ -77,10 +76,11 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
         longest = settings.shared_message_seconds
         bundles = bundle_sizes([qobj.header.seconds for qobj in qobjs], submission.slots, longest)
     messages: list[Message] = []
+    experiments = experiments_of(qobjs)
     try:
         for size in bundles or [1] * len(qobjs):
             messages += encoder.encode(qobjs[len(messages) : len(messages) + size], job_id, len(messages))
-        plain = encode_metadata(experiment_metadata(qobjs))
+        plain = encode_metadata([experiment.circuit.metadata for experiment in experiments])
         metadata = b"" if plain is None else seal(Kind.METADATA, plain, limit=limit).data
     except EncodingError as error:
         raise QobjValidationError(str(error)) from error
@@ -89,8 +89,8 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
         job_id=job_id,
         backend_name=header.backend_name,
         backend_version=header.backend_version,
-        names=tuple(experiment_names(qobjs)),
-        circuits=tuple(experiment_circuits(qobjs)),
+        names=tuple(experiment.circuit.name for experiment in experiments),
+        circuits=tuple(experiment.circuit_index for experiment in experiments),
         tags=submission.tags,
         messages=tuple(messages),
         kind=submission.kind,
@@ -100,7 +100,7 @@ def prepare_job(qobjs: Sequence[Qobj], job_id: str, submission: Submission, sett
         time_limit_seconds=seconds,
         notes=notes_of(qobjs),
         queue=settings.queue,
-        qubits=tuple(experiment.circuit.num_qubits for experiment in _experiments(qobjs)),
+        qubits=tuple(experiment.circuit.num_qubits for experiment in experiments),
         bundles=tuple(bundles),
     )
     return PreparedJob(record, encoder.payloads, metadata)
@@ -139,22 +139,7 @@ def _time_limit(asked: float | None, settings: Settings) -> float | None:
     return asked
 
 
-def experiment_names(qobjs: Sequence[Qobj]) -> list[str]:
-    """The name of each experiment's circuit, in the order of the job."""
-    return [experiment.circuit.name for experiment in _experiments(qobjs)]
-
-
-def experiment_circuits(qobjs: Sequence[Qobj]) -> list[int]:
-    """The place of each experiment's circuit in the list given to `run()`, in the order of the job."""
-    return [experiment.circuit_index for experiment in _experiments(qobjs)]
-
-
-def experiment_metadata(qobjs: Sequence[Qobj]) -> list[Any]:
-    """The metadata object of each experiment's circuit, in the order of the job; the objects themselves."""
-    return [experiment.circuit.metadata for experiment in _experiments(qobjs)]
-
-
-def _experiments(qobjs: Sequence[Qobj]) -> list[QobjExperiment]:
+def experiments_of(qobjs: Sequence[Qobj]) -> list[QobjExperiment]:
     """One entry for each experiment of the job; each binding is one, and shots spread over tasks are still one."""
     found = []
     for qobj in qobjs:
