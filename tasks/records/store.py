@@ -17,9 +17,6 @@ from .runs import Release, Runs, Verdict
 
 __all__ = ["MOST_COMPLETIONS", "Completion", "OpenJob", "OpenTasks", "Records", "Release", "Verdict"]
 
-#: Payloads that are no larger in all go with the record, which spares a short job a tenth of its way; a script's
-#: arguments are copied, and the store answers nobody else meanwhile.
-_WITH_RECORD_BYTES = 64 * 1024
 #: Keys whose time is prolonged in one go.
 _EXPIRE_AT_ONCE = 1000
 _COUNTS = ("tasks", "running", "done", "marked", "failed", "cancelled")
@@ -53,18 +50,16 @@ class Records(Runs, Completions, OpenJobs):
             UnavailableError: if the store does not answer; it says so where the job may be there all the same.
         """
         ttl = self._settings.result_ttl_seconds
-        if sum(map(len, payloads.values())) > _WITH_RECORD_BYTES:
-            with store_errors(self._settings):
-                pipe = self._client.pipeline(transaction=False)
-                for digest, data in payloads.items():
-                    pipe.set(keys.payload(digest), data, ex=ttl)
-                pipe.execute()
-            payloads = {}
+        with store_errors(self._settings):
+            pipe = self._client.pipeline(transaction=False)
+            for digest, data in payloads.items():
+                pipe.set(keys.payload(digest), data, ex=ttl)
+            pipe.execute()
         submit = secrets.token_hex(8)
         arguments = [record.job_id, record.pack(), len(record.messages), ttl, metadata, record.queue, submit]
-        arguments += [max(record.bundles, default=1), *payloads.values()]
+        arguments.append(max(record.bundles, default=1))
         try:
-            created = self._call("create", record.job_id, arguments, keys.JOBS, keys.OPEN, *map(keys.payload, payloads))
+            created = self._call("create", record.job_id, arguments, keys.JOBS, keys.OPEN)
         except UnavailableError as error:
             if isinstance(error.__cause__, redis.ConnectionError | redis.TimeoutError):  # it may have done it
                 raise perhaps_submitted(error, record.job_id) from error

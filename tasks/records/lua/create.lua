@@ -1,12 +1,9 @@
--- Writes the record of a new job; its tasks are queued. KEYS: job, tasks, completions, list of jobs, open jobs, and those
--- of its payloads that are not there already.
--- ARGV: id, record, number of tasks, ttl, metadata ('' for none), queue, submit (new for each), most tasks in one message,
--- and those payloads.
+-- Writes the record of a new job; its tasks are queued. KEYS: job, tasks, completions, list of jobs, open jobs.
+-- ARGV: id, record, number of tasks, ttl, metadata ('' for none), queue, submit (new for each), most tasks in one message.
 -- Returns the time of the submit, or nothing if a job of this id is there.
 local created, submit = unpack(redis.call('HMGET', KEYS[1], 'created', 'submit'))
 -- The same submit asks again when the first answer was lost on its way.
 if created then return submit == ARGV[7] and created end
-for k = 6, #KEYS do redis.call('SET', KEYS[k], ARGV[k + 3], 'EX', ARGV[4]) end
 created = string.format('%.6f', now())
 redis.call('HSET', KEYS[1], 'record', ARGV[2], 'created', created, 'ttl', ARGV[4], 'tasks', ARGV[3], 'left', ARGV[3],
   'queue', ARGV[6], 'submit', ARGV[7], 'bundle', ARGV[8])
