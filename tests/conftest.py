@@ -1,5 +1,6 @@
 """What tests of several folders share: the rig of the chaos tests, a RabbitMQ server of their own, circuits."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -7,6 +8,12 @@ import pytest
 
 # The rig is a package beside the chaos tests; workers and a process for local Aer import it too.
 sys.path.insert(0, str(Path(__file__).parent / "chaos"))
+
+
+def pytest_configure():
+    """Lets Ctrl-C reach what the tests start: where they run in the background, all processes inherit its neglect."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
