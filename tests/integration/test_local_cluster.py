@@ -30,8 +30,10 @@ from aerq.jobs import AerqSimulator
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills children with their parent")
 
 # The start of a script that owns a cluster: it prints the cluster's directory and does what follows.
+#: Under nohup SIGHUP is ignored, and children inherit that.
 OWNER = """
 import os, signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from aerq.config import LocalCluster
 cluster = LocalCluster(workers=2).start()
 print(cluster.log_path.parent, flush=True)
