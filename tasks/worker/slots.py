@@ -28,7 +28,7 @@ def refuse_other_pools(sender: Any, **_: Any) -> None:
             "aerq's workers run each kernel in a process of its own, and this pool has none; start the worker with "
             "--pool prefork, Celery's default"
         )
-    if getattr(sender, "pool_start_method", "fork") != "fork":
+    if sender.pool_start_method != "fork":
         raise SystemExit(
             "aerq's workers fork their slots; start the worker with --pool-start-method fork, Celery's default"
         )

@@ -29,8 +29,8 @@ from aerq.jobs import AerqSimulator
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills children with their parent")
 
-# The start of a script that owns a cluster: it prints the cluster's directory and does what follows.
-#: Under nohup SIGHUP is ignored, and children inherit that.
+# The start of a script that owns a cluster: it prints the cluster's directory and does what follows. It hears SIGHUP,
+# which is ignored under nohup, by children too.
 OWNER = """
 import os, signal, sys, time
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

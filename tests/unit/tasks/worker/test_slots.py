@@ -48,4 +48,3 @@ def test_a_worker_whose_slots_would_know_no_tasks_does_not_start():
 @pytest.mark.parametrize("pool", ["prefork", "processes"])
 def test_a_worker_that_forks_its_slots_starts(pool):
     refuse_other_pools(SimpleNamespace(pool_cls=pool, pool_start_method="fork"))
-    refuse_other_pools(SimpleNamespace(pool_cls=pool))  # a Celery that only forks
