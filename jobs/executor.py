@@ -266,7 +266,7 @@ class CeleryExecutor:
             raise NoSuchJobError(f"no such job: {job_id}")
         decoder = QobjDecoder(self.settings.max_payload_mb * _MEBIBYTE, self.records.payloads)
         try:
-            return decoder.decode(record.messages[index])
+            return decoder.decode(record.messages[index]).with_quantum_circuits()
         except DecodingError as error:
             raise JobError(f"the circuits of job {job_id} cannot be read: {error}") from error
 

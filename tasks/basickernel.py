@@ -49,7 +49,7 @@ class BasicKernel:
             BasicMemoryError: if a circuit needs more memory than the limits allow.
         """
         backend, config = BasicSimulator(), qobj.config
-        circuits = [experiment.circuit for experiment in qobj.experiments]
+        circuits = [experiment.quantum_circuit for experiment in qobj.experiments]
         for circuit in circuits:
             self._check_memory(circuit, clifford=bool(config.options.get("use_clifford_optimization")))
         job = backend.run(circuits, shots=config.shots, seed_simulator=config.seed_simulator, **config.options)

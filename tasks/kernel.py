@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qiskit.circuit import QuantumCircuit
 from qiskit_aer import AerSimulator
 from qiskit_aer.backends.aer_compiler import compile_circuit, generate_aer_config
 from qiskit_aer.backends.backend_utils import LIBRARY_DIR, circuit_optypes
@@ -22,6 +21,7 @@ from qiskit_aer.backends.controller_wrappers import AerConfig
 from qiskit_aer.noise import NoiseModel
 
 from .assembly import assemble
+from .plain import PlainCircuit
 from .qobj import Qobj, QobjConfig
 from .wire.kinds import PLAIN_NAMES
 
@@ -128,12 +128,14 @@ class AerKernel:
         )
         return found
 
-    def _compiled(self, circuits: list[QuantumCircuit], options: dict[str, Any]) -> tuple[Any, NoiseModel | None]:
+    def _compiled(self, circuits: list[Any], options: dict[str, Any]) -> tuple[Any, NoiseModel | None]:
         """`AerBackend._compile`, which looks at the classes of all instructions: not where their names tell enough.
 
         It looks for what initializes, controls flow, delays or carries noise, and for a short circuit that look takes
-        longer than the rest.
+        longer than the rest. Plain circuits have nothing of that.
         """
+        if all(isinstance(circuit, PlainCircuit) for circuit in circuits):
+            return circuits, options.get("noise_model")
         kinds = [
             set() if circuit.count_ops().keys() <= PLAIN_NAMES else circuit_optypes(circuit) for circuit in circuits
         ]
@@ -142,7 +144,7 @@ class AerKernel:
         return compiled, noise_model
 
     def _config(
-        self, circuits: list[QuantumCircuit], config: QobjConfig, options: dict[str, Any], *, is_shared: bool
+        self, circuits: list[Any], config: QobjConfig, options: dict[str, Any], *, is_shared: bool
     ) -> AerConfig:
         """What Aer's C++ is told, made once for the tasks that share their options: it reads it and changes nothing.
 

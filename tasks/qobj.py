@@ -7,12 +7,13 @@ pickled by a user's own process pool, encoded for the wire, and run by `aerq.tas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qiskit.circuit import Parameter, QuantumCircuit
 
 from .message import Message
+from .plain import PlainCircuit
 
 #: Aer seeds circuit *i* of a batch with `seed + 2113 * i` (src/controllers/aer_controller.hpp).
 SEED_STRIDE = 2113
@@ -45,7 +46,7 @@ class QobjExperiment:
     """One circuit of a Qobj, with the bindings that this Qobj runs.
 
     Attributes:
-        circuit: the circuit, with its parameters unbound if `binds` is given.
+        circuit: the circuit, with its parameters unbound if `binds` is given. A slot may get it as a plain one.
         binds: values by parameter, all lists of one length, or None for a circuit without bindings. With `binds`,
             each position is one experiment of the job.
         global_phase: the value a parameterised global phase has when the first binding starts. Aer sets the phase of
@@ -54,10 +55,15 @@ class QobjExperiment:
         circuit_index: the circuit's place in the list given to `run()`. Aer shows it in results that failed.
     """
 
-    circuit: QuantumCircuit
+    circuit: QuantumCircuit | PlainCircuit
     binds: Mapping[Parameter, list[float]] | None = None
     global_phase: float = 0.0
     circuit_index: int = 0
+
+    @property
+    def quantum_circuit(self) -> QuantumCircuit:
+        """The circuit as Qiskit's."""
+        return self.circuit.quantum_circuit() if isinstance(self.circuit, PlainCircuit) else self.circuit
 
     def __len__(self) -> int:
         """How many experiments of the job this is."""
@@ -105,6 +111,11 @@ class Qobj:
     header: QobjHeader
     config: QobjConfig
     experiments: tuple[QobjExperiment, ...]
+
+    def with_quantum_circuits(self) -> Qobj:
+        """The same with all circuits as Qiskit's."""
+        experiments = tuple(replace(experiment, circuit=experiment.quantum_circuit) for experiment in self.experiments)
+        return replace(self, experiments=experiments)
 
     def __len__(self) -> int:
         """How many experiments of the job this Qobj runs."""

@@ -26,7 +26,7 @@ def encode_binds(experiments: Iterable[tuple[QobjExperiment, int]]) -> bytes:
         if experiment.binds is None:
             rows.append([circuit])
             continue
-        places = {parameter: place for place, parameter in enumerate(experiment.circuit.parameters)}
+        places = {parameter: place for place, parameter in enumerate(experiment.quantum_circuit.parameters)}
         values = [
             (places[parameter], np.asarray(column, dtype="<f8").tobytes())
             for parameter, column in experiment.binds.items()

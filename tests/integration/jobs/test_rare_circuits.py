@@ -1,5 +1,6 @@
 """Circuits and slots that few have: what local Aer runs runs here, with the same bits."""
 
+import numpy as np
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import Parameter
@@ -39,6 +40,21 @@ def test_a_gate_with_three_controls_runs(backend):
     assert backend.run(c3x(), **options).result(TIMEOUT).get_counts() == (
         AerSimulator().run(c3x(), **options).result().get_counts()
     )
+
+
+def test_a_matrix_that_cannot_be_written_to(backend):
+    """Local Aer takes it for its transpose, until the circuit is copied; a worker never does."""
+    matrix = np.array([[0.6, 0.8], [-0.8, 0.6]], dtype=complex)
+    matrix.flags.writeable = False
+    circuit = QuantumCircuit(1)
+    circuit.unitary(matrix, 0)
+    circuit.h(0)
+    circuit.measure_all()
+    options = {"shots": 200, "seed_simulator": 4}
+    copied = AerSimulator().run(circuit.copy(), **options).result().get_counts()
+    assert backend.run(circuit, **options).result(TIMEOUT).get_counts() == copied
+    assert backend.run([circuit] * 2, **options).result(TIMEOUT).get_counts(0) == copied
+    assert AerSimulator().run(circuit, **options).result().get_counts() != copied
 
 
 def test_a_save_under_the_name_of_the_memory_keeps_its_shots_together(backend):

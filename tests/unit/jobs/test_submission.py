@@ -4,8 +4,9 @@ import random
 
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
+from qiskit.circuit import Delay, Parameter
 from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, RelaxationNoisePass, depolarizing_error
 
 from aerq.config.settings import Settings
 from aerq.jobs.options import RunOptions
@@ -13,7 +14,9 @@ from aerq.jobs.split import split_job
 from aerq.jobs.submission import Submission, prepare_job
 from aerq.tasks.bundles import bundles_of, from_kwargs, to_kwargs
 from aerq.tasks.kernel import AerKernel
+from aerq.tasks.plain import PlainCircuit
 from aerq.tasks.publishing import shown
+from aerq.tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 from aerq.tasks.wire import payload
 from aerq.tasks.wire.payload import QobjDecoder
 
@@ -170,3 +173,82 @@ def test_a_slot_keeps_no_more_than_it_may_but_what_its_last_task_needed(monkeypa
     assert fetched > different
     assert kept <= most
     assert 0 < size < all_of_them / 2
+
+
+def gates(name="gates", count=3):
+    circuit = QuantumCircuit(2, name=name)
+    for _ in range(count):
+        circuit.h(0)
+        circuit.cx(0, 1)
+    circuit.measure_all()
+    return circuit
+
+
+def saving():
+    circuit = gates("saving")
+    circuit.save_statevector()
+    return circuit
+
+
+def decoded(job):
+    decoder = QobjDecoder(LIMIT, lambda digests: [job.payloads[digest] for digest in digests])
+    return [decoder.decode(message) for message in job.record.messages]
+
+
+@pytest.mark.parametrize(
+    ("circuits", "binds", "plain"),
+    [
+        ([gates("one"), gates("two")], None, True),
+        ([gates("one"), saving()], None, False),
+        ([gates("one"), turned("z", Parameter("theta"))], "last", False),
+        ([gates("one")], [{}], True),
+        ([gates("one")], [{Parameter("unused"): [1.0, 2.0]}], True),
+    ],
+    ids=["plain", "one saves", "one is bound", "nothing bound", "bound to nothing"],
+)
+def test_plain_circuits_go_to_aer_without_qiskits_objects(circuits, binds, plain):
+    if binds == "last":
+        binds = [{}] * (len(circuits) - 1) + [{circuits[-1].parameters[0]: [0.5]}]
+    qobjs = decoded(prepared(circuits, binds, max_job_size=None))
+    found = [experiment.circuit for qobj in qobjs for experiment in qobj.experiments]
+    assert [type(circuit) is PlainCircuit for circuit in found] == [plain] * len(found)
+    assert [each.quantum_circuit for qobj in qobjs for each in qobj.with_quantum_circuits().experiments] == circuits
+
+
+def test_a_plain_circuit_with_a_table_of_no_bindings_is_run():
+    bound = QobjExperiment(gates(), {})
+    given = Qobj("j", QobjHeader(), QobjConfig(10, 3), (bound, QobjExperiment(gates("other"))))
+    (qobj,) = decoded(prepare_job([given], "j", Submission(), SETTINGS))
+    assert [experiment.circuit for experiment in qobj.experiments] == [gates(), gates("other")]
+    assert AerKernel().run(qobj)["success"]
+
+
+def relaxing():
+    """Noise at gates, and a pass of Aer's own that puts noise where a circuit waits."""
+    model = NoiseModel(basis_gates=["h", "cx", "delay"])
+    model.add_all_qubit_quantum_error(depolarizing_error(0.2, 1), ["h"])
+    model.add_all_qubit_readout_error([[0.9, 0.1], [0.2, 0.8]])
+    model._custom_noise_passes.append(RelaxationNoisePass([50e-6] * 2, [30e-6] * 2, dt=1e-9, op_types=[Delay]))
+    return model
+
+
+@pytest.mark.parametrize("size", [1, None])
+def test_plain_circuits_meet_the_noise_that_they_meet_locally(size):
+    waiting = QuantumCircuit(2, name="waits")
+    waiting.x(0)
+    waiting.delay(40_000, 0)
+    waiting.measure_all()
+    circuits = [gates("one"), waiting, gates("two", 1)]
+    noise_model = relaxing()
+    found, record = Slot().counts(circuits, None, max_job_size=size, noise_model=noise_model)
+    local = AerSimulator(method="statevector", noise_model=noise_model).run(circuits, shots=100, seed_simulator=3)
+    assert found == [each.data.counts for each in local.result().results]
+    assert len(record.messages) == (3 if size else 1)
+
+
+def test_the_many_objects_of_short_instructions_count_among_what_a_slot_keeps():
+    job = prepared([gates(count=500)], None)
+    decoder = QobjDecoder(LIMIT, lambda digests: [job.payloads[digest] for digest in digests])
+    (qobj,) = [decoder.decode(message) for message in job.record.messages]
+    assert qobj.experiments[0].circuit.num_operations == 1003
+    assert decoder._kept_bytes > 1003 * 100

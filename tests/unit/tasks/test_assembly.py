@@ -11,6 +11,7 @@ from qiskit_aer.backends import aer_compiler
 
 from aerq.tasks import assembly
 from aerq.tasks.wire.kinds import STANDARD_GATES
+from aerq.tasks.wire.plain import decode_plain, encode_plain
 
 
 class Recorder:
@@ -28,14 +29,22 @@ class Recorder:
 
 def plain(value):
     if isinstance(value, np.ndarray):
+        assert value.flags.carray or value.flags.farray  # or Aer's C++ takes it for something else
         return value.dtype.str, value.shape, value.tobytes()
     return vars(value) if isinstance(value, aer_compiler.CircuitHeader) else value
 
 
 @pytest.fixture
-def look(monkeypatch):
+def both_ways():
+    """The circuits that were also put together from what a slot gets."""
+    return []
+
+
+@pytest.fixture
+def look(monkeypatch, both_ways):
     """Says what Aer's compiler and ours do with a circuit, and how often ours leaves it to Aer."""
     left = []
+    travelled = both_ways
 
     def aers(circuit, *args):
         left.append(circuit)
@@ -50,6 +59,12 @@ def look(monkeypatch):
         (found,), (ours,) = assembly.assemble([circuit])
         assert found.calls == expected.calls
         assert ours == places
+        data = encode_plain([circuit])
+        if data is not None:
+            (arrived,), (ours,) = assembly.assemble(decode_plain(data))
+            assert arrived.calls == expected.calls
+            assert ours == places
+            travelled.append(circuit)
         return len(left)
 
     return both
@@ -57,7 +72,7 @@ def look(monkeypatch):
 
 @pytest.mark.parametrize("name", sorted(STANDARD_GATES))
 @pytest.mark.parametrize("label", [None, "mine"])
-def test_a_gate_is_given_to_aer_as_aer_gives_it(look, name, label):
+def test_a_gate_is_given_to_aer_as_aer_gives_it(look, both_ways, name, label):
     gate = get_standard_gate_name_mapping()[name].to_mutable()
     gate.label = label
     gate.params = [0.1 + number for number in range(len(gate.params))]
@@ -65,11 +80,13 @@ def test_a_gate_is_given_to_aer_as_aer_gives_it(look, name, label):
     circuit.append(gate, list(range(5))[: gate.num_qubits][::-1])
     circuit.measure([1, 4], [1, 0])
     assert look(circuit) == 0
+    assert both_ways == [circuit]
 
 
-def test_unitaries_of_all_widths_barriers_and_resets(look):
+@pytest.mark.parametrize("label", [None, "here"])
+def test_unitaries_of_all_widths_barriers_and_resets(look, both_ways, label):
     circuit = quantum_volume(4, 4, seed=1)
-    circuit.barrier(0, 2, label="here")
+    circuit.barrier(0, 2, label=label)
     circuit.unitary(np.eye(2)[::-1], [3], label="flip")
     circuit.unitary(np.linalg.qr(np.random.default_rng(1).normal(size=(8, 8)))[0], [2, 0, 1])
     circuit.reset([0, 2])
@@ -77,6 +94,7 @@ def test_unitaries_of_all_widths_barriers_and_resets(look):
     circuit.measure_all()
     assert look(circuit) == 0
     assert look(transpile(circuit, AerSimulator(), num_processes=1)) == 0
+    assert len(both_ways) == (2 if label is None else 0)
 
 
 def test_registers_and_bits_without_one(look):
