@@ -16,6 +16,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit_aer.backends.backend_utils import BASIS_GATES
 
 from ..tasks.bundles import MOST_TASKS
+from ..tasks.plain import PLAIN_INSTRUCTIONS
 from .options import RunOptions
 
 #: A task shorter than this costs more to send than to run.
@@ -24,17 +25,24 @@ LEAST_TASK_SECONDS = 0.025
 _SERVER_SECONDS = 0.5e-3
 #: A message shorter than this costs more to hand out than the end of a job gains by it.
 _LEAST_MESSAGE_SECONDS = 0.01
-#: Tasks per slot, and at least so many more for each while work is left: a slot that got the long ones does not keep
-#: the others waiting.
-TASKS_PER_SLOT = 4
-_TASKS_LEFT_PER_SLOT = 2
+#: Tasks for each slot: of about a second, but so many at least and at most. Fewer cost less on their way; of more, one
+#: that takes longer than was estimated is less of a slot's share, and less is lost with a slot that dies.
+_TASK_SECONDS, _LEAST_TASKS_PER_SLOT, _MOST_TASKS_PER_SLOT = 1.0, 2, 16
+#: Messages for each slot where short tasks share them.
+_MESSAGES_PER_SLOT = 4
+#: At least so many more of either for each slot while work is left: a slot that got the long ones does not keep the
+#: others waiting.
+_LEFT_PER_SLOT = 2
 #: Slots assumed while nobody knows.
 UNKNOWN_SLOTS = 8
 
-#: Aer's compiler in Python, per experiment and per instruction.
+#: What is done in Python for an experiment, and for each of its instructions: of a plain circuit, and of any other.
+_PREPARE_PLAIN, _PREPARE_PLAIN_GATE = 0.15e-3, 4e-6
 _PREPARE, _PREPARE_GATE = 0.5e-3, 20e-6
-#: The whole of a gate on an amplitude, of a state of one kind or the other.
-_AMPLITUDE, _DENSITY_AMPLITUDE = 1.0e-9, 3.2e-9
+#: The whole of a gate on an amplitude: of a state that is simulated once, in each shot, and of a density matrix.
+_ONCE_AMPLITUDE, _AMPLITUDE, _DENSITY_AMPLITUDE = 1.8e-9, 1.0e-9, 3.2e-9
+#: A unitary is fused into matrices that are full, so it counts as so many gates.
+_UNITARY = 2.5
 #: The fixed part of a gate: on a state that is simulated once, and in each shot of a noisy circuit.
 _GATE, _NOISY_GATE = 1.0e-6, 3.0e-6
 _DENSITY_GATE, _TENSOR_GATE = 20e-6, 15e-6
@@ -93,11 +101,17 @@ def estimate(circuit: QuantumCircuit, options: RunOptions) -> Estimate:
         kernel = runs * gates * (_TENSOR_GATE + _TENSOR_ELEMENT * bond**3)
     elif method in ("unitary", "superop"):
         kernel = gates * _AMPLITUDE * (4.0 if method == "unitary" else 16.0) ** qubits
+    elif each_shot:
+        kernel = runs * gates * (_NOISY_GATE + 4 * _AMPLITUDE * 2.0**qubits)
     else:
-        gate = _NOISY_GATE + 4 * _AMPLITUDE * 2.0**qubits if each_shot else _GATE + _AMPLITUDE * 2.0**qubits
-        kernel = runs * gates * gate
+        full = gates + (_UNITARY - 1) * names.get("unitary", 0)
+        kernel = gates * _GATE + full * _ONCE_AMPLITUDE * 2.0**qubits
+    if names.keys() <= PLAIN_INSTRUCTIONS:
+        prepare = _PREPARE_PLAIN + _PREPARE_PLAIN_GATE * gates
+    else:
+        prepare = _PREPARE + _PREPARE_GATE * gates
     draw = _DRAW_STABILIZER * qubits * qubits if method == "stabilizer" else _DRAW * qubits
-    seconds: float = _PREPARE + _PREPARE_GATE * gates + kernel + draw * options.shots
+    seconds: float = prepare + kernel + draw * options.shots
     return Estimate(method, seconds, not branches and options.method not in UNTOLD_METHODS)
 
 
@@ -116,8 +130,9 @@ def task_sizes(seconds: Sequence[float], slots: int | None) -> list[int]:
     """
     slots = slots or UNKNOWN_SLOTS
     total = sum(seconds)
-    longest = max(_share(total, slots), LEAST_TASK_SECONDS)
-    return _groups(seconds, slots, longest, max(_served(total, slots), LEAST_TASK_SECONDS))
+    per_slot = min(max(total / slots / _TASK_SECONDS, _LEAST_TASKS_PER_SLOT), _MOST_TASKS_PER_SLOT)
+    least = max(_served(total, slots), LEAST_TASK_SECONDS)
+    return _groups(seconds, slots, max(total / slots / per_slot, least), least)
 
 
 def bundle_sizes(seconds: Sequence[float], slots: int | None, longest: float) -> list[int]:
@@ -132,18 +147,15 @@ def bundle_sizes(seconds: Sequence[float], slots: int | None, longest: float) ->
         The number of tasks in each message; empty if each has its own.
     """
     slots = slots or UNKNOWN_SLOTS
-    target = min(longest, _share(sum(seconds), slots))
-    least = max(_served(sum(seconds), slots), _LEAST_MESSAGE_SECONDS)
+    total = sum(seconds)
+    served = _served(total, slots)
+    target = min(longest, max(total / slots / _MESSAGES_PER_SLOT, served))
+    least = max(served, _LEAST_MESSAGE_SECONDS)
     sizes: list[int] = []
     for is_known, run in groupby(seconds, key=lambda value: value > 0):
         known = list(run)
         sizes += _groups(known, slots, target, least, MOST_TASKS) if is_known else [1] * len(known)
     return sizes if len(sizes) < len(seconds) else []
-
-
-def _share(total: float, slots: int) -> float:
-    """The time after which a slot should come back for more of a job that takes a total time."""
-    return max(total / (TASKS_PER_SLOT * slots), _served(total, slots))
 
 
 def _served(total: float, slots: int) -> float:
@@ -177,7 +189,7 @@ def _groups(seconds: Sequence[float], slots: int, longest: float, least: float, 
         if size and (filled + value / 2 > target or size >= most):
             sizes.append(size)
             left -= filled
-            target = min(longest, max(least, left / (_TASKS_LEFT_PER_SLOT * slots)))
+            target = min(longest, max(least, left / (_LEFT_PER_SLOT * slots)))
             size, filled = 0, 0.0
         size += 1
         filled += value

@@ -25,7 +25,7 @@ from qiskit.circuit.library import Barrier, Measure, Reset, UnitaryGate, get_sta
 from .wire.kinds import STANDARD_GATES
 
 #: Instructions of which a plain circuit is made.
-_NAMES = STANDARD_GATES | {"unitary", "measure", "barrier", "reset"}
+PLAIN_INSTRUCTIONS = STANDARD_GATES | {"unitary", "measure", "barrier", "reset"}
 
 #: An instruction: its name, its qubits, what it has beside them, and its label. What it has: the numbers of a gate, the
 #: matrix of a unitary, the classical bits of a measurement; None otherwise.
@@ -102,7 +102,7 @@ def plain_of(circuit: QuantumCircuit) -> PlainCircuit | None:
         The plain circuit. Its operations are read as they are asked for, once, and raise `NotPlainError` at one that
         is not what its name says.
     """
-    if not circuit.count_ops().keys() <= _NAMES or circuit.num_identifiers:
+    if not circuit.count_ops().keys() <= PLAIN_INSTRUCTIONS or circuit.num_identifiers:
         return None
     return PlainCircuit(
         name=circuit.name,

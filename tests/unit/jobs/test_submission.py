@@ -149,7 +149,7 @@ def fetched_again(monkeypatch, **bounds):
     for name, value in bounds.items():
         monkeypatch.setattr(payload, name, value)
     theta, asked = Parameter("t"), []
-    job = prepared([turned("z", theta).assign_parameters([0.1 * n]) for n in range(9)], None, max_job_size=1)
+    job = prepared([turned("z", theta).assign_parameters([0.1 * n]) for n in range(19)], None, max_job_size=1)
     stored = dict(job.payloads)
     decoder = QobjDecoder(LIMIT, lambda digests: asked.extend(digests) or [stored[digest] for digest in digests])
     for _ in range(2):
