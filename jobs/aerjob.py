@@ -133,7 +133,8 @@ class AerJob(BaseJob):
     def qobj(self) -> Any:
         """What was submitted: `qobj_id`, `header`, `config` and `experiments`.
 
-        Of a job on Celery workers it is read from the store, as the worker reads it.
+        Of a job on Celery workers it is read from the store, as the worker reads it: the circuits have no metadata, and
+        most of them no layout of the transpiler's.
 
         Raises:
             JobError: if it is no longer in the store.

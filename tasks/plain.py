@@ -79,7 +79,7 @@ class PlainCircuit:
         for name, places, given, label in self.operations:
             qubits = [all_qubits[place] for place in places]
             if name == "unitary":
-                instruction = CircuitInstruction(UnitaryGate(given, label, check_input=False), qubits)
+                instruction = CircuitInstruction(UnitaryGate(given.copy(), label, check_input=False), qubits)
             elif name == "measure":
                 instruction = CircuitInstruction(Measure(), qubits, [all_clbits[place] for place in given])
             elif name == "reset":

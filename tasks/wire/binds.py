@@ -70,6 +70,8 @@ def _experiment(
 ) -> QobjExperiment:
     if values is None:
         return QobjExperiment(circuit)
+    if not isinstance(circuit, QuantumCircuit):
+        raise TypeError("a plain circuit has no parameters")
     parameters = list(circuit.parameters)
     binds: Mapping[Parameter, list[float]] = {
         parameters[place]: np.frombuffer(column, dtype="<f8").tolist() for place, column in values

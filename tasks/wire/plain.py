@@ -1,8 +1,8 @@
 """The codec of plain circuits: their instructions as they are, in msgpack.
 
-Layout: `[format, [circuit, ...], matrices]`, a circuit `[name, qubits, clbits, global phase, quantum registers,
-classical registers, instructions]`, a register `[name, size]`, an instruction `[name, qubits, numbers or clbits,
-label]`. The matrices of the unitaries follow one another, each the complex doubles of its rows.
+Layout: `[format, circuits, matrices]`. The circuits are packed once more: a list of `[name, qubits, clbits, global
+phase, quantum registers, classical registers, instructions]`, a register `[name, size]`, an instruction `[name, qubits,
+numbers or clbits, label]`. The matrices of the unitaries follow one another, each the complex doubles of its rows.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ from .kinds import STANDARD_GATES
 
 #: The codec of all other circuits has 1 in this place.
 _FORMAT = 2
-#: An instruction takes up to twenty times as much memory as it has bytes here, so longer circuits travel as QPY.
-MOST_OPERATIONS = 10_000
+#: Of a longer circuit QPY is read as fast.
+MOST_OPERATIONS = 1000
+#: An instruction can have seven bytes here and three hundred in memory. So of more, each circuit counted as some, or in
+#: more bytes, all circuits of the payload travel as QPY.
+_MOST_IN_ALL, _MOST_BYTES, _PER_CIRCUIT = 200_000, 8 * 1024 * 1024, 8
+#: No circuit of more is plain; a few bytes could ask for a bit of memory each.
+_MOST_BITS = 1 << 16
 #: How many qubits and numbers each gate has, and its name once for all instructions.
 _GATES = {
     name: (gate.num_qubits, len(gate.params), name)
@@ -42,17 +47,28 @@ def encode_plain(circuits: Sequence[QuantumCircuit]) -> bytes | None:
         circuits: the circuits, which are not changed. What is no instruction, register or global phase stays behind:
             metadata, and the layout that the transpiler noted.
     """
-    rows, matrices = [], list[bytes]()
+    rows, matrices, size = [], list[bytes](), 0
     for circuit in circuits:
         row = _row(circuit, matrices)
         if row is None:
             return None
         rows.append(row)
+        size += size_of(len(row[-1]))
+        if size > _MOST_IN_ALL:
+            return None
     try:
-        packed: bytes = msgpack.packb([_FORMAT, rows, b"".join(matrices)])
+        packed = msgpack.packb(rows)
     except UnicodeEncodeError:  # names that nothing but a Python string can hold
         return None
-    return packed
+    if len(packed) > _MOST_BYTES:
+        return None
+    whole: bytes = msgpack.packb([_FORMAT, packed, b"".join(matrices)])
+    return whole
+
+
+def size_of(operations: int) -> int:
+    """What a circuit of so many instructions counts for, in instructions."""
+    return operations + _PER_CIRCUIT
 
 
 def is_plain(data: bytes) -> bool:
@@ -70,17 +86,24 @@ def decode_plain(data: bytes) -> list[PlainCircuit]:
         DecodingError: if the bytes are not plain circuits.
     """
     try:
-        _, rows, packed = msgpack.unpackb(data)
-        matrices = _Matrices(packed)
-        circuits = [_circuit(matrices, *row) for row in rows]
-        matrices.end()
+        version, packed, matrices = msgpack.unpackb(data)
+        if version != _FORMAT or len(packed) > _MOST_BYTES:
+            raise ValueError("they are of another format, or too many")
+        rows = msgpack.unpackb(packed)
+        if sum(size_of(len(row[-1])) for row in rows) > _MOST_IN_ALL:
+            raise ValueError("they are too many")
+        left = _Matrices(matrices)
+        circuits = [_circuit(left, *row) for row in rows]
+        left.end()
         return circuits
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, LookupError, msgpack.UnpackException) as error:
         raise DecodingError(f"circuits cannot be read ({type(error).__name__}: {error})") from error
 
 
 def _row(circuit: Any, matrices: list[bytes]) -> list[Any] | None:
     if not isinstance(circuit, QuantumCircuit) or not isinstance(circuit.name, str) or circuit.num_parameters:
+        return None
+    if circuit.num_qubits > _MOST_BITS or circuit.num_clbits > _MOST_BITS:
         return None
     if not _in_order(circuit.qubits, circuit.qregs, QuantumRegister):
         return None
@@ -148,14 +171,20 @@ def _circuit(
     cregs: list[Any],
     rows: list[Any],
 ) -> PlainCircuit:
-    if type(name) is not str or type(phase) is not float:
+    if type(name) is not str or type(phase) is not float or not isfinite(phase):
         raise ValueError("a name or a global phase is none")
     for registers, number in ((qregs, num_qubits), (cregs, num_clbits)):
-        if any(type(text) is not str or size < 1 for text, size in registers):
+        if type(number) is not int or not 0 <= number <= _MOST_BITS:
+            raise ValueError("a number of bits is none, or too large")
+        if any(type(text) is not str or type(size) is not int or size < 0 for text, size in registers):
             raise ValueError("a register is none")
         if sum(size for _, size in registers) > number:
             raise ValueError("the registers hold more bits than the circuit")
+    if len({text for text, _ in (*qregs, *cregs)}) != len(qregs) + len(cregs):
+        raise ValueError("two registers have one name")
     operations = [_operation(matrices, num_qubits, num_clbits, *row) for row in rows]
+    if not {int}.issuperset(type(qubit) for _, qubits, _, _ in operations for qubit in qubits):
+        raise ValueError("a qubit is no number")
     return PlainCircuit(name, num_qubits, num_clbits, phase, qregs, cregs, len(operations), operations)
 
 
@@ -166,10 +195,12 @@ def _operation(
     width = len(qubits)
     if (width and not 0 <= min(qubits) <= max(qubits) < num_qubits) or len(set(qubits)) != width:
         raise ValueError("an instruction is on qubits that the circuit does not have")
+    if label is not None and type(label) is not str:
+        raise ValueError("a label is none")
     if name == "unitary":
         return "unitary", qubits, matrices.take(width), label
     if name == "measure":
-        if width != 1 or len(given) != 1 or not 0 <= given[0] < num_clbits:
+        if width != 1 or list(map(type, given)) != [int] or not 0 <= given[0] < num_clbits:
             raise ValueError("a measurement is not of one qubit into one of the circuit's bits")
         return "measure", qubits, given, None
     if name == "barrier":
@@ -177,6 +208,8 @@ def _operation(
     if name == "reset" and width == 1:
         return "reset", qubits, None, None
     gate_width, numbers, gate = _GATES[name]
-    if gate_width != width or len(given) != numbers or any(type(value) is not float for value in given):
+    if gate_width != width or len(given) != numbers:
         raise ValueError("a gate has not the qubits and numbers that it needs")
+    if any(type(value) is not float or not isfinite(value) for value in given):
+        raise ValueError("a gate has a number that is none")
     return gate, qubits, given, label

@@ -57,6 +57,18 @@ def test_a_matrix_that_cannot_be_written_to(backend):
     assert AerSimulator().run(circuit, **options).result().get_counts() != copied
 
 
+def test_registers_without_a_bit(backend):
+    idle, empty = QuantumCircuit(2, name="idle"), QuantumCircuit(0, name="empty")
+    idle.measure_active()
+    empty.measure_all()
+    circuits, options = [c3x(), idle, empty], {"shots": 20, "seed_simulator": 4}
+    job = backend.run(circuits, max_job_size=None, **options)
+    found, local = job.result(TIMEOUT), AerSimulator().run(circuits, **options).result()
+    assert [each.data.to_dict() for each in found.results] == [each.data.to_dict() for each in local.results]
+    assert [each.status for each in found.results] == [each.status for each in local.results]
+    assert [experiment.circuit for experiment in job.qobj().experiments] == circuits
+
+
 def test_a_save_under_the_name_of_the_memory_keeps_its_shots_together(backend):
     options = {"shots": 20, "seed_simulator": 4}
     result = backend.run(labelled("memory"), max_shot_size=5, **options).result(TIMEOUT)

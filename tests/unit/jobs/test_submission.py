@@ -18,7 +18,10 @@ from aerq.tasks.plain import PlainCircuit
 from aerq.tasks.publishing import shown
 from aerq.tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 from aerq.tasks.wire import payload
+from aerq.tasks.wire.binds import bind
+from aerq.tasks.wire.errors import DecodingError
 from aerq.tasks.wire.payload import QobjDecoder
+from aerq.tasks.wire.plain import decode_plain, encode_plain
 
 SETTINGS = Settings(broker_url="redis://127.0.0.1:1/0", message_seconds=10)
 LIMIT = 2**28
@@ -223,6 +226,23 @@ def test_a_plain_circuit_with_a_table_of_no_bindings_is_run():
     assert AerKernel().run(qobj)["success"]
 
 
+def test_the_same_circuit_with_a_table_and_without_is_two_payloads():
+    circuit = gates()
+    qobjs = [
+        Qobj("j", QobjHeader(number), QobjConfig(10, 3), (QobjExperiment(circuit, binds),))
+        for number, binds in enumerate([None, {}])
+    ]
+    job = prepare_job(qobjs, "j", Submission(time_limit_seconds=9), SETTINGS)  # so that each has its own message
+    plain, bound = (qobj.experiments[0].circuit for qobj in decoded(job))
+    assert plain.quantum_circuit() == bound == circuit
+
+
+def test_bindings_of_plain_circuits_are_refused():
+    (plain,) = decode_plain(encode_plain([gates()]))
+    with pytest.raises(DecodingError, match="do not fit the circuits"):
+        list(bind([[0, [], 0.0]], [plain]))
+
+
 def relaxing():
     """Noise at gates, and a pass of Aer's own that puts noise where a circuit waits."""
     model = NoiseModel(basis_gates=["h", "cx", "delay"])
@@ -247,8 +267,8 @@ def test_plain_circuits_meet_the_noise_that_they_meet_locally(size):
 
 
 def test_the_many_objects_of_short_instructions_count_among_what_a_slot_keeps():
-    job = prepared([gates(count=500)], None)
+    job = prepared([gates(count=400)], None)
     decoder = QobjDecoder(LIMIT, lambda digests: [job.payloads[digest] for digest in digests])
     (qobj,) = [decoder.decode(message) for message in job.record.messages]
-    assert qobj.experiments[0].circuit.num_operations == 1003
-    assert decoder._kept_bytes > 1003 * 100
+    assert qobj.experiments[0].circuit.num_operations == 803
+    assert decoder._kept_bytes > 803 * 100

@@ -101,6 +101,19 @@ def volume():
     return circuit
 
 
+def idle():
+    """Registers without a bit, as Qiskit itself makes them."""
+    circuit = QuantumCircuit(2)
+    circuit.measure_active()
+    return circuit
+
+
+def nothing_measured():
+    circuit = QuantumCircuit(0)
+    circuit.measure_all()
+    return circuit
+
+
 def bound():
     angle = Parameter("angle")
     circuit = QuantumCircuit(1, global_phase=angle)
@@ -110,6 +123,7 @@ def bound():
 
 PLAIN = [
     *(QuantumCircuit(), QuantumCircuit(2), QuantumCircuit(2, 2), QuantumCircuit(0, 1), several_registers()),
+    *(idle(), nothing_measured(), QuantumCircuit(QuantumRegister(0, "z"), QuantumRegister(1, "one"))),
     *(bits_alone(), volume(), transpile(volume(), AerSimulator(), num_processes=1), bound()),
     transpile(volume(), basis_gates=["u", "cz"], coupling_map=[[0, 1], [1, 2], [2, 3]], num_processes=1),
 ]
@@ -124,6 +138,14 @@ def test_several_at_once_and_none():
     circuits = [circuit.quantum_circuit() for circuit in decode_plain(encode_plain(PLAIN))]
     assert circuits == PLAIN
     assert decode_plain(encode_plain([])) == []
+
+
+def test_many_circuits_are_left_to_the_other_codec():
+    assert encode_plain([PLAIN[1]] * 20_000) is not None
+    assert encode_plain([PLAIN[1]] * 30_000) is None
+    wide = QuantumCircuit(1, name="n" * plain._MOST_BYTES)
+    assert encode_plain([wide]) is None
+    assert encode_plain([QuantumCircuit(plain._MOST_BITS + 1)]) is None
 
 
 def test_metadata_stays_behind():
@@ -239,17 +261,28 @@ def as_packed():
     return [2, [["c", 2, 1, 0.0, [["q", 2]], [["m", 1]], instructions]], bytes(64)]
 
 
+def packed_of(layout):
+    version, circuits, matrices = layout
+    return msgpack.packb([version, circuits if isinstance(circuits, bytes) else msgpack.packb(circuits), matrices])
+
+
 def wrong():
     """What is wrong, the way to the place in what was packed, and what stands there."""
     circuit, instruction = (1, 0), (1, 0, 6, 0)
     yield "no name", (*circuit, 0), None
     yield "no phase", (*circuit, 3), "0"
+    yield "phase that is no number", (*circuit, 3), math.nan
     yield "fewer qubits", (*circuit, 1), 1
+    yield "half a qubit", (*circuit, 1), 2.5
+    yield "qubits without end", (*circuit, 1), 2**40
+    yield "bits without end", (*circuit, 2), 2**31
     yield "no number of qubits", (*circuit, 1), "2"
     yield "fewer bits", (*circuit, 2), 0
     yield "register without a name", (*circuit, 4), [[1, 2]]
     yield "register without a size", (*circuit, 4), [["q", "2"]]
     yield "register of less than nothing", (*circuit, 5), [["m", -3]]
+    yield "register of half a qubit", (*circuit, 4), [["q", 0.5]]
+    yield "registers of one name", (*circuit, 5), [["q", 1]]
     yield "registers", (*circuit, 4), 7
     yield "no instructions", (*circuit, 6), None
     yield "unknown gate", (*instruction, 0), "rxyz"
@@ -258,6 +291,10 @@ def wrong():
     yield "qubit from behind", (*instruction, 1), [-1]
     yield "no qubit", (*instruction, 1), ["0"]
     yield "qubit that is none", (*instruction, 1), 0
+    yield "half of a qubit", (*instruction, 1), [0.5]
+    yield "truth for a qubit", (1, 0, 6, 0), ["barrier", [True], None, None]
+    yield "label", (*instruction, 3), 5
+    yield "endless angle", (*instruction, 2), [math.inf]
     yield "more qubits", (*instruction, 1), [0, 1]
     yield "one qubit twice", (1, 0, 6, 0), ["cx", [1, 1], [], None]
     yield "no qubits", (*instruction, 1), []
@@ -271,7 +308,11 @@ def wrong():
     yield "matrix of others", (1, 0, 6, 2), ["unitary", [0, 1], None, None]
     yield "matrix of text", (2,), "0" * 64
     yield "no matrices", (2,), None
-    yield "unitary on more qubits than there are", (1, 0, 6, 2), ["unitary", list(range(70)), None, None]
+    yield "unitary on all of many", (1, 0), ["c", 70, 0, 0.0, [], [], [["unitary", list(range(70)), None, None]]]
+    yield "half a bit", (1, 0, 6, 1, 2), [0.0]
+    yield "another format", (0,), 3
+    yield "too many bytes", (1,), bytes(plain._MOST_BYTES + 1)
+    yield "too many circuits", (1,), [as_packed()[1][0]] * 20_000
     yield "bit", (1, 0, 6, 1, 2), [1]
     yield "bit from behind", (1, 0, 6, 1, 2), [-1]
     yield "two bits", (1, 0, 6, 1, 2), [0, 0]
@@ -285,7 +326,7 @@ def wrong():
 
 
 def test_what_is_tried_below_is_right_but_for_one_thing():
-    assert len(decode_plain(msgpack.packb(as_packed()))) == 1
+    assert len(decode_plain(packed_of(as_packed()))) == 1
 
 
 @pytest.mark.parametrize(("way", "value"), [pytest.param(way, value, id=what) for what, way, value in wrong()])
@@ -296,7 +337,7 @@ def test_nonsense_is_refused_before_aer_meets_it(way, value):
         place = place[step]
     place[way[-1]] = value
     with pytest.raises(DecodingError, match="circuits cannot be read"):
-        decode_plain(msgpack.packb(packed))
+        decode_plain(packed_of(packed))
 
 
 def test_what_is_cut_is_refused():
