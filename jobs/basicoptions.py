@@ -7,7 +7,6 @@ Here both are refused before anything is sent.
 from __future__ import annotations
 
 import cmath
-import difflib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from ..tasks.basickernel import is_clifford
 from . import option_values
 from .binds import circuit_label
 from .errors import QobjValidationError
+from .options import instead_of
 
 #: Options of aerq's own that make sense for one task.
 OWN_OPTIONS = ("executor", "job_tags", "time_limit_seconds")
@@ -108,8 +108,7 @@ def _refuse_unknown(names: Iterable[str]) -> None:
                 "basic_simulator takes no parameter_binds; assign the parameters with circuit.assign_parameters()"
             )
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise QobjValidationError(f"basic_simulator has no option {name!r}; the nearest name is {near!r}")
+            raise QobjValidationError(f"basic_simulator has no option {name!r}{instead_of(name, known)}")
 
 
 def _seed(value: Any) -> int:

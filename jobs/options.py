@@ -33,6 +33,11 @@ OWN_OPTIONS = (
     "time_limit_seconds",
     "independent_streams",
 )
+#: Options of `qiskit.transpile` that are taken for those of `run()`.
+_OF_TRANSPILE = frozenset(
+    ("optimization_level", "initial_layout", "layout_method", "routing_method", "translation_method")
+    + ("scheduling_method", "seed_transpiler", "basis_gates", "coupling_map", "dt", "approximation_degree")
+)
 #: Aer's own random device draws 32 bits for a run without a seed.
 _SEED_BITS = 32
 #: What the workers' CPUs can do; Aer fails with other names when the kernel starts.
@@ -144,8 +149,15 @@ def _refuse_unknown(names: Iterable[str]) -> None:
     known = known_options()
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise QobjValidationError(f"there is no option {name!r}; the nearest name is {near!r}")
+            raise QobjValidationError(f"there is no option {name!r}{instead_of(name, known)}")
+
+
+def instead_of(name: str, known: Iterable[str]) -> str:
+    """The rest of a sentence on an unknown option: what may be meant."""
+    if name in _OF_TRANSPILE:
+        return "; it is one of qiskit.transpile(), which makes the circuits that run() is given"
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; the nearest name is {near[0]!r}" if near else ""
 
 
 def _aer_value(config: AerConfig, name: str, value: Any) -> Any:

@@ -108,8 +108,8 @@ def _circuit(name: str, shots: int, result: Any, place: int) -> CircuitReport:
     ran = result.results[place]
     header = getattr(ran, "header", None) or {}  # Aer gives none for what failed
     counts, error = counts_of(result, place)
-    if counts is None:
-        return _missing(name, shots, error or "it failed")
+    if error is not None:
+        return _missing(name, shots, error)
     method = getattr(ran, "metadata", {}).get("method")  # BasicSimulator tells none
     return CircuitReport(
         name=name,

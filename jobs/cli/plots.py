@@ -76,7 +76,8 @@ def _draw(panel: Any, circuit: CircuitReport) -> None:
         parse_math=False,
     )
     if circuit.counts is None:
-        panel.text(0.5, 0.5, "failed", ha="center", va="center", transform=panel.transAxes)
+        why = "no counts" if circuit.status == "DONE" else "failed"
+        panel.text(0.5, 0.5, why, ha="center", va="center", transform=panel.transAxes)
         panel.set_axis_off()
         return
     shown, others, rest = ranked(circuit.counts, _OUTCOMES)

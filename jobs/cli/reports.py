@@ -10,7 +10,8 @@ The document is an object with
     - `name`, `file`, `qubits` (of the circuit as it was written), `shots`;
     - `seed`: the seed that Aer used for this circuit;
     - `method`: the simulation method that Aer used;
-    - `counts`: how often each outcome was measured, by its bit string as `Result.get_counts` gives it;
+    - `counts`: how often each outcome was measured, by its bit string as `Result.get_counts` gives it; null where
+      nothing was measured;
     - `status`: `DONE`, `ERROR` or `CANCELLED`;
     - `error`: why it failed, or null. A circuit that failed has null for `seed`, `method` and `counts`, and where it
       is read from a stored job for `qubits`.
@@ -53,8 +54,8 @@ class RunReport:
 
     @property
     def failed(self) -> list[CircuitReport]:
-        """The circuits without counts."""
-        return [circuit for circuit in self.circuits if circuit.counts is None]
+        """The circuits that failed or were cancelled."""
+        return [circuit for circuit in self.circuits if circuit.status != "DONE"]
 
     def to_json(self) -> str:
         """The JSON document."""
@@ -72,7 +73,7 @@ def circuit_report(item: FileCircuit, result: Any, index: int, shots: int) -> Ci
     """
     ran = result.results[index]
     counts, error = counts_of(result, index)
-    done = counts is not None
+    done = error is None
     return CircuitReport(
         name=item.name,
         file=str(item.file),
@@ -87,12 +88,14 @@ def circuit_report(item: FileCircuit, result: Any, index: int, shots: int) -> Ci
 
 
 def counts_of(result: Any, index: int) -> tuple[dict[str, int] | None, str | None]:
-    """The counts of one circuit of a `Result`, or None, and why there are none."""
+    """The counts of one circuit of a `Result`, or None, and why it failed; neither of one that only saved something."""
     from qiskit.exceptions import QiskitError
 
     ran = result.results[index]
     if not ran.success:
         return None, str(ran.status).removeprefix("ERROR: ")
+    if not hasattr(ran.data, "counts"):  # of a statevector Qiskit gives probabilities under that name
+        return None, None
     try:
         return {bits: int(count) for bits, count in sorted(result.get_counts(index).items())}, None
     except QiskitError as missing:  # a run that gave no counts at all

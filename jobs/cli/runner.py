@@ -150,7 +150,7 @@ class Run:
             raise RunError(f"job {job.job_id()}: {error}") from error
         seconds = time.monotonic() - started
         reports = [circuit_report(item, result, index, self.shots) for index, item in enumerate(items)]
-        failed = any(report.counts is None for report in reports)
+        failed = any(report.status != "DONE" for report in reports)
         return RunReport(str(job.job_id()), "ERROR" if failed else "DONE", self.seed, seconds, reports)
 
 

@@ -54,6 +54,10 @@ def print_report(report: RunReport, console: Console) -> None:
         table = counts_table(report, bars=False)  # the bits are worth more
     if table.row_count:
         console.print(table)
+    for circuit in report.circuits:
+        if circuit.counts is None and circuit.status == "DONE":
+            how = f"AerqProvider().job({report.job_id!r}).result() in Python gives what it saved"
+            console.print(Text(f"{one_line(circuit.name)}: no counts; {how}"), soft_wrap=True)
     for circuit in report.failed:
         text = Text(f"{one_line(circuit.name)}: {one_line(circuit.error or 'failed')}", style="red")
         console.print(text, soft_wrap=True)

@@ -227,6 +227,23 @@ def test_of_a_set_with_failures_the_other_counts_are_shown(environment, backend,
     assert [error["task"] for error in errors] == [1, 2]
 
 
+@pytest.mark.parametrize("save", ["save_statevector", "save_unitary", "save_density_matrix"])
+def test_a_job_that_measured_nothing_is_done_and_has_no_counts(environment, backend, tmp_path, save):
+    circuit = ghz(2)
+    circuit.remove_final_measurements()
+    circuit.name = "saving"
+    getattr(circuit, save)()
+    job = backend.run(circuit)
+    job.result(TIMEOUT)
+    told = inside(environment, "result", job.job_id(), "--json")
+    assert told.exit_code == 0, told.output
+    (only,) = json.loads(told.stdout)["circuits"]
+    assert (only["status"], only["counts"], only["error"]) == ("DONE", None, None)
+    shown, code = on_a_terminal(environment, "result", job.job_id(), "--plot", tmp_path / "p.png")
+    assert code == 0
+    assert f"saving: no counts; AerqProvider().job('{job.job_id()}').result() in Python" in " ".join(shown.split())
+
+
 def test_a_cancelled_task_leaves_the_other_circuits(environment, backend):
     noise = NoiseModel()
     noise.add_all_qubit_quantum_error(pauli_error([("X", 0.1), ("I", 0.9)]), ["h"])

@@ -214,6 +214,19 @@ class TestNames:
         with pytest.raises(QobjValidationError, match=f"'{name}'.*'{near}'"):
             resolve(**{name: 3})
 
+    @pytest.mark.parametrize(
+        ("name", "end"),
+        [
+            ("optimization_level", "; it is one of qiskit.transpile(), which makes the circuits that run() is given"),
+            ("initial_layout", "; it is one of qiskit.transpile(), which makes the circuits that run() is given"),
+            ("zzzzz", ""),
+        ],
+    )
+    def test_no_name_is_offered_where_none_is_near(self, name, end):
+        with pytest.raises(QobjValidationError) as caught:
+            resolve(**{name: 3})
+        assert str(caught.value) == f"there is no option {name!r}{end}"
+
     def test_unknown_ones_are_refused_even_if_none(self):
         with pytest.raises(QobjValidationError, match="shotz"):
             resolve(shotz=None)

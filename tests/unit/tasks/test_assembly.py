@@ -10,6 +10,8 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.backends import aer_compiler
 
 from aerq.tasks import assembly
+from aerq.tasks.kernel import AerKernel
+from aerq.tasks.qobj import Qobj, QobjConfig, QobjExperiment, QobjHeader
 from aerq.tasks.wire.kinds import STANDARD_GATES
 from aerq.tasks.wire.plain import decode_plain, encode_plain
 
@@ -110,9 +112,27 @@ def test_open_parameters_and_the_places_that_bindings_need(look):
     circuit.barrier()
     circuit.rx(angle, 0)
     circuit.barrier()
-    circuit.cu(0.1, angle * 2, 0.3, angle + phase, 0, 1)
+    circuit.u(0.1, angle * 2, angle + phase, 1)
+    circuit.cp(angle - 1, 0, 1)
     circuit.measure_all()
     assert look(circuit) == 0
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_gate_whose_parameters_aers_compiler_overwrites_is_computed_as_aer_does_then(prepared):
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(2)
+    circuit.h([0, 1])
+    if prepared:  # Aer compiles the definition of it, and holds on to the gates of the circuit that it gets
+        circuit.initialize("+", [1])
+    circuit.cu(angle, angle + 1, 0.3, 2 * angle, 0, 1)
+    circuit.h([0, 1])
+    circuit.measure_all()
+    binds, options = {angle: [0.7, 0.8]}, {"shots": 200, "seed_simulator": 3}
+    local = AerSimulator().run(circuit.copy(), parameter_binds=[binds], **options).result()
+    qobj = Qobj("job", QobjHeader(), QobjConfig(200, 3), (QobjExperiment(circuit.copy(), binds),))
+    found = AerKernel().run(qobj)["results"]
+    assert [each["data"]["counts"] for each in found] == [each.data.counts for each in local.results]
 
 
 @pytest.mark.parametrize("instruction", [CXGate(ctrl_state=0), "initialize", "save", "variable", "control flow"])
