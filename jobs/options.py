@@ -35,8 +35,10 @@ OWN_OPTIONS = (
 )
 #: Options of `qiskit.transpile` that are taken for those of `run()`.
 _OF_TRANSPILE = frozenset(
-    ("optimization_level", "initial_layout", "layout_method", "routing_method", "translation_method")
-    + ("scheduling_method", "seed_transpiler", "basis_gates", "coupling_map", "dt", "approximation_degree")
+    {
+        *("optimization_level", "initial_layout", "layout_method", "routing_method", "translation_method"),
+        *("scheduling_method", "seed_transpiler", "basis_gates", "coupling_map", "dt", "approximation_degree"),
+    }
 )
 #: Aer's own random device draws 32 bits for a run without a seed.
 _SEED_BITS = 32
