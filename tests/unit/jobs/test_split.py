@@ -526,7 +526,7 @@ class TestAuto:
             len(split(circuits, max_job_size="auto", shots=100, method="statevector", slots=slots))
             for slots in (1, 4, 400)
         ]
-        assert numbers[0] == 4
+        assert numbers[0] == 2
         assert numbers[0] < numbers[1] <= 16
         assert numbers[1] <= numbers[2] < 100
 
