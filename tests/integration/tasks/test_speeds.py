@@ -61,7 +61,7 @@ def test_workers_tell_and_the_next_job_is_cut_by_it(cluster):
     circuit.h(range(4))
     circuit.t(0)
     circuit.measure_all()
-    backend.run([circuit] * (3 * Measured.TASKS), shots=10).result(timeout=60)
+    backend.run([circuit] * (3 * Measured.TASKS), shots=3000).result(timeout=60)
     assert "statevector" in read_speeds(backend.celery_executor.records, cluster.settings)
 
     def tasks(speed):
