@@ -69,7 +69,7 @@ def test_workers_tell_and_the_next_job_is_cut_by_it(cluster):
             keys.speeds(cluster.settings.queue),
             mapping={"statevector:estimated": 10, "statevector:measured": 10 * speed},
         )
-        job = AerqSimulator(settings=cluster.settings).run([circuit] * 400, shots=10, max_job_size="auto")
+        job = AerqSimulator(settings=cluster.settings).run([circuit] * 400, shots=1000, max_job_size="auto")
         job.result(timeout=60)
         return len(job.statuses())
 
