@@ -200,14 +200,13 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             print("no Dask: pip install distributed", file=sys.stderr)
 
         count = 200 if quick else 1000
-        without_noise: dict[str, Contestant | Dask] = {**everybody, **ours, **others}
-        noisy = {name: each for name, each in without_noise.items() if name != "plain Celery"}
+        field: dict[str, Contestant | Dask] = {**everybody, **ours, **others}
         shots = 10_000 if quick else 100_000
         pieces = {"aerq, shots split": contestants.aerq(cluster, max_shot_size=shots // (4 * slots))}
         alone = {name: everybody[name] for name in (LOCAL, "local, all threads")}
 
         def tiny() -> dict[str, Any]:
-            found = compare(workloads.tiny(count), without_noise, short)
+            found = compare(workloads.tiny(count), field, short)
             floors = [seconds_of(contestants.nothing, count)[0] for _ in range(short)]
             found["seconds"]["plain Celery, nothing"] = statistics.median(floors)
             return found
@@ -220,9 +219,9 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
 
         parts: dict[str, Callable[[], Any]] = {
             "tiny": tiny,
-            "sweep": lambda: compare(workloads.sweep(count), without_noise, short),
-            "medium": lambda: compare(workloads.medium(20 if quick else 200), noisy, repeat),
-            "heavy": lambda: compare(workloads.heavy(2 if quick else 8), without_noise, repeat),
+            "sweep": lambda: compare(workloads.sweep(count), field, short),
+            "medium": lambda: compare(workloads.medium(20 if quick else 200), field, repeat),
+            "heavy": lambda: compare(workloads.heavy(2 if quick else 8), field, repeat),
             "split": lambda: compare(workloads.split(shots), {**alone, **pieces}, repeat),
             "round_trip_seconds": lambda: round_trips(backend, 30 if quick else 200),
             "statevector": lambda: statevector_out(backend, 18 if quick else 22, repeat),

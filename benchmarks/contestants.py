@@ -118,7 +118,10 @@ def celery_worker(url: str, slots: int) -> Iterator[None]:
 
 def plain(work: Workload) -> Counts:
     """The plain program: `delay` for each circuit, `get` for each result."""
-    results = [plain_celery.simulate.delay(plain_celery.packed(each), given) for each, given in work.one_by_one()]
+    results = [
+        plain_celery.simulate.delay(plain_celery.packed(each), plain_celery.plain_options(given))
+        for each, given in work.one_by_one()
+    ]
     return [result.get(timeout=600) for result in results]
 
 

@@ -29,6 +29,10 @@ def simulator() -> Any:
 def simulate(circuit: str, options: dict[str, Any]) -> dict[str, int]:
     """Counts of one circuit."""
     (loaded,) = qpy.load(io.BytesIO(base64.b64decode(circuit)))
+    if "noise_model" in options:
+        from qiskit_aer.noise import NoiseModel
+
+        options["noise_model"] = NoiseModel.from_dict(options["noise_model"])
     return simulator().run(loaded, **options).result().get_counts()
 
 
@@ -42,3 +46,10 @@ def packed(circuit: QuantumCircuit) -> str:
     file = io.BytesIO()
     qpy.dump(circuit, file)
     return base64.b64encode(file.getvalue()).decode()
+
+
+def plain_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as JSON takes them; a noise model as the dictionary of its depolarizing errors."""
+    if "noise_model" not in options:
+        return options
+    return {**options, "noise_model": options["noise_model"].to_dict(serializable=True)}

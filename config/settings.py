@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     threads_per_slot: PositiveInt | None = Field(
         default=None, description="Threads of one slot's kernel; not set: the worker's share of its cores."
     )
+    allocator: Literal["mimalloc", "system"] = Field(
+        default="mimalloc",
+        description="Where workers take memory from: mimalloc, which short circuits are faster with, or the system.",
+    )
     heartbeat_seconds: Seconds = Field(default=5.0, description="How often a worker says that its tasks are alive.")
     drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         default=20.0,

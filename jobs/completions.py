@@ -134,8 +134,7 @@ class CompletionLog:
                         self._changed.wait(deadline.remaining(_GATHER_SECONDS))
                 # Else the time is up before the thread that reads has told of what it found: one look of its own.
             try:
-                block = deadline.remaining(BLOCK_SECONDS) if drained else 0.0
-                drained = not self._read_in_time(block, deadline)
+                drained = not self._read_in_time(deadline.remaining(BLOCK_SECONDS), deadline)
                 outage.over()
             except UnavailableError as error:
                 drained = True

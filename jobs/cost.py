@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from qiskit.circuit import QuantumCircuit
+from qiskit.circuit import QuantumCircuit, Qubit
 from qiskit_aer.backends.backend_utils import BASIS_GATES
 
 from ..tasks.bundles import MOST_TASKS
@@ -88,12 +88,14 @@ def estimate(circuit: QuantumCircuit, options: RunOptions) -> Estimate:
     qubits = min(circuit.num_qubits, _MOST_QUBITS)
     noisy = options.noise_model is not None and bool(options.noise_model.noise_instructions)
     branches = circuit.has_control_flow_op()
-    each_shot = noisy or branches or "reset" in names
+    drawn_again = branches or "reset" in names or _goes_on_behind_measurements(circuit, names.get("measure", 0))
+    each_shot = noisy or drawn_again
     runs = max(options.shots, 1) if each_shot else 1
-    method = _likely_method(names.keys(), qubits, noisy, options)
+    # Aer chooses density matrices only where one of them serves all shots.
+    method = _likely_method(names.keys(), qubits, noisy and not drawn_again, options)
 
     if method == "density_matrix":
-        kernel = gates * (_DENSITY_GATE + _DENSITY_AMPLITUDE * 4.0**qubits)
+        kernel = (runs if drawn_again else 1) * gates * (_DENSITY_GATE + _DENSITY_AMPLITUDE * 4.0**qubits)
     elif method == "stabilizer":
         kernel = runs * gates * (_GATE + 1e-9 * qubits * qubits)
     elif method == "matrix_product_state":
@@ -198,10 +200,43 @@ def _groups(seconds: Sequence[float], slots: int, longest: float, least: float, 
     return sizes
 
 
-def _likely_method(names: Iterable[str], qubits: int, noisy: bool, options: RunOptions) -> str:
+def _goes_on_behind_measurements(circuit: QuantumCircuit, measurements: int) -> bool:
+    """Whether something hangs on the outcome of a measurement, so that Aer cannot draw all shots from one state.
+
+    `Anatomy` tells it for certain, and takes ten times as long.
+
+    Args:
+        circuit: the circuit.
+        measurements: how many measurements it has.
+    """
+    data = circuit._data
+    left, place = measurements, len(data)
+    while left and place:
+        place -= 1
+        name = data[place].name
+        if name == "measure":
+            left -= 1
+        elif name != "barrier":
+            break
+    if not left:  # all of them stand at the end
+        return False
+    measured: set[Qubit] = set()
+    for instruction in data:
+        name = instruction.name
+        if name == "measure":
+            measured.update(instruction.qubits)
+        elif name.startswith("save_"):
+            if measured:
+                return True
+        elif name != "barrier" and not measured.isdisjoint(instruction.qubits):
+            return True
+    return False
+
+
+def _likely_method(names: Iterable[str], qubits: int, mixed: bool, options: RunOptions) -> str:
     if options.method != "automatic":
         return options.method
-    if noisy and qubits < _MOST_QUBITS and options.shots > 1 << qubits:
+    if mixed and qubits < _MOST_QUBITS and options.shots > 1 << qubits:
         return "density_matrix"
     clifford = frozenset(BASIS_GATES["stabilizer"]) | {"measure", "barrier", "reset", "delay"}
     return "stabilizer" if frozenset(names) <= clifford else "statevector"

@@ -7,6 +7,7 @@ type and range are Aer's, and the outcome is a snapshot that does not change wit
 from __future__ import annotations
 
 import difflib
+import functools
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -86,6 +87,7 @@ class RunOptions:
         return {**self.aer, "method": self.method, "memory": self.memory}
 
 
+@functools.cache
 def known_options() -> frozenset[str]:
     """The names of all options: those in Aer's defaults, those that its configuration reads, and our own."""
     defaults = AerSimulator._default_options()

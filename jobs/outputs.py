@@ -104,4 +104,4 @@ def _read(
             for index, completion in some:
                 yield index, read_large(records, settings, job_id, index, completion)
         else:
-            yield from read_results(records, settings, job_id, dict(some), _MOST_BYTES)
+            yield from read_results(records, job_id, dict(some), _MOST_BYTES)

@@ -120,8 +120,10 @@ def plain_of(circuit: QuantumCircuit) -> PlainCircuit | None:
 
 
 def _operations_of(circuit: QuantumCircuit) -> Iterator[Operation]:
-    qubit_places = {qubit: place for place, qubit in enumerate(circuit.qubits)}
-    clbit_places = {clbit: place for place, clbit in enumerate(circuit.clbits)}
+    # A map and not a comprehension: of a short circuit the look at its bits is a third of the time.
+    qubit_place = {qubit: place for place, qubit in enumerate(circuit.qubits)}.__getitem__
+    clbit_place = {clbit: place for place, clbit in enumerate(circuit.clbits)}.__getitem__
+    waits = circuit.num_parameters > 0
     for instruction in circuit._data:
         name = instruction.name
         given: Any = None
@@ -130,12 +132,14 @@ def _operations_of(circuit: QuantumCircuit) -> Iterator[Operation]:
             if given is None:
                 raise NotPlainError(name)
         elif name == "measure":
-            given = [clbit_places[clbit] for clbit in instruction.clbits]
-        elif name not in ("barrier", "reset"):
+            given = list(map(clbit_place, instruction.clbits))
+        elif name != "barrier" and name != "reset":
             if not instruction.is_standard_gate():
                 raise NotPlainError(name)
-            given = [0.0 if _is_open(value) else value for value in instruction.params]
-        yield name, [qubit_places[qubit] for qubit in instruction.qubits], given, instruction.label
+            given = instruction.params
+            if waits:
+                given = [0.0 if _is_open(value) else value for value in given]
+        yield name, list(map(qubit_place, instruction.qubits)), given, instruction.label
 
 
 def _is_open(value: Any) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from ..allocator import allocator_environment
 from ..flower import flower_options
 from .processes import die_with_parent, has_ended, signal_group
 from .readiness import READY_FD
@@ -138,7 +139,7 @@ class WorkerChild(Child):
             "the worker",
             WORKER_LOG,
             [*_celery(app), "worker", "--pool=prefork", *options, "-n", f"aerq-{secrets.token_hex(4)}@%h"],
-            environment={**environment, READY_FD: str(ready)},
+            environment={**environment, **allocator_environment(environment), READY_FD: str(ready)},
             pipes=[ready],
         )
 

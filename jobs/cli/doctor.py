@@ -177,6 +177,8 @@ def _workers(settings: Settings, workers: list[WorkerRecord]) -> Iterator[Findin
         slots = "1 slot" if worker.slots == 1 else f"{worker.slots} slots"
         threads = "1 thread" if worker.threads == 1 else f"{worker.threads} threads"
         found = f"{worker.name}: {slots} of {threads} and {worker.memory_mb} MiB"
+        if worker.allocator:
+            found += f", memory from {worker.allocator}"
         yield Finding("workers", True, found)
 
 

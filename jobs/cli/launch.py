@@ -9,6 +9,7 @@ import sys
 import click
 import redis
 
+from ...config.allocator import allocator_environment
 from ...config.errors import UnavailableError
 from ...config.flower import flower_options
 from ...config.settings import Settings
@@ -25,8 +26,9 @@ def worker(slots: int | None, name: str | None, celery_options: tuple[str, ...])
     """Start a worker in the foreground.
 
     Broker and store come from AERQ_BROKER_URL and AERQ_STORE_URL; without them it joins a running `aerq up`.
-    Everything after -- goes to Celery; the same as `celery -A aerq.tasks worker`. SIGTERM or Ctrl-C lets running
-    experiments end for AERQ_DRAIN_SECONDS (20), then other workers get them; a second one does not wait.
+    It is `celery -A aerq.tasks worker` with a faster allocator (AERQ_ALLOCATOR); everything after -- goes to Celery.
+    SIGTERM or Ctrl-C lets running experiments end for AERQ_DRAIN_SECONDS (20), then other workers get them; a second
+    one does not wait.
     """
     settings = _settings()
     _check_password(settings)
@@ -43,6 +45,7 @@ def worker(slots: int | None, name: str | None, celery_options: tuple[str, ...])
     ]
     if slots:
         command += ["--concurrency", str(slots)]
+    os.environ.update(allocator_environment(os.environ))
     _become([*command, *celery_options])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import resources
 
 import msgpack
 
@@ -61,13 +60,12 @@ _STATES = {state.value: state for state in TaskState}
 
 
 def read_results(
-    records: Records, settings: Settings, job_id: str, completions: Mapping[int, Completion], most_bytes: int
+    records: Records, job_id: str, completions: Mapping[int, Completion], most_bytes: int
 ) -> Iterator[tuple[int, bytes | bytearray | memoryview | None]]:
     """Reads the results of ended tasks, in order.
 
     Args:
         records: the job records.
-        settings: where the store is.
         job_id: the job.
         completions: how each wanted task ended.
         most_bytes: about how much is held at a time, beside the one result that is handed out.
@@ -75,14 +73,12 @@ def read_results(
     Yields:
         Each task and the bytes of its result; None for one that has expired.
     """
-    script = records.client.register_script((resources.files(__package__) / "lua" / "collect.lua").read_text())
     wanted = list(result_keys(job_id, completions))
     pieces: list[bytes | None] = []
     position = 0
     while position < len(wanted):
         some = wanted[position : position + _READ]
-        with store_errors(settings):
-            values: list[bytes | None] = script(keys=[key for _, key in some], args=[most_bytes])
+        values: list[bytes | None] = records.call("collect", [key for _, key in some], [most_bytes])
         position += len(values)
         for (index, _), value in zip(some, values, strict=False):
             pieces.append(value)

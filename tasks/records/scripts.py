@@ -12,7 +12,7 @@ from ...config.settings import Settings
 from ...config.store import connect_store, store_errors
 from . import keys
 
-_SCRIPTS = ("create", "turn", "release", "fail", "cancel", "beat", "leave", "open")
+_SCRIPTS = ("create", "turn", "release", "fail", "cancel", "beat", "leave", "open", "collect")
 #: Those that a full store runs all the same: they write little, and they are how it gets
 #: room again, or how workers stay alive.
 _RUN_WHEN_FULL = frozenset({"cancel", "release", "beat", "leave"})

@@ -32,6 +32,7 @@ class WorkerRecord:
         clock: the host's time when this was written, in seconds since the epoch.
         written: the store's time when this was written.
         reads: the queues it takes messages from; empty if it does not say.
+        allocator: where it takes memory from (`config/allocator.py`); empty if it does not say.
     """
 
     name: str
@@ -44,6 +45,7 @@ class WorkerRecord:
     clock: float
     written: float = 0.0
     reads: tuple[str, ...] = ()
+    allocator: str = ""
 
 
 @dataclass(frozen=True)

@@ -116,16 +116,16 @@ def _row(circuit: Any, matrices: list[bytes]) -> list[Any] | None:
     try:
         for operation in plain.operations:
             name, qubits, given, label = operation
-            if name in _GATES:
-                for value in given:
-                    if type(value) is not float or not isfinite(value):
-                        return None
-            elif name == "unitary":
+            if name == "unitary":
                 matrix = given.tobytes()
                 if given.dtype.char != _COMPLEX or len(matrix) != _ENTRY << 2 * len(qubits):
                     return None
                 matrices.append(matrix)
                 operation = name, qubits, None, label
+            elif name in _GATES:
+                for value in given:
+                    if type(value) is not float or not isfinite(value):
+                        return None
             elif label is not None or (name != "barrier" and len(qubits) != 1) or (given and len(given) != 1):
                 return None
             operations.append(operation)
@@ -137,7 +137,7 @@ def _row(circuit: Any, matrices: list[bytes]) -> list[Any] | None:
 
 def _in_order(bits: Sequence[Any], registers: Sequence[Any], kind: type) -> bool:
     """Whether registers of a kind hold the first of these bits in order, and the others stand alone."""
-    held = [bit for register in registers for bit in register]
+    held = [bit for register in registers for bit in register[:]]
     return bits[: len(held)] == held and all(type(register) is kind for register in registers)
 
 

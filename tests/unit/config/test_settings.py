@@ -35,6 +35,7 @@ def test_defaults_are_the_documented_ones():
         "max_time_limit_seconds": None,
         "slot_memory_mb": None,
         "threads_per_slot": None,
+        "allocator": "mimalloc",
         "heartbeat_seconds": 5.0,
         "drain_seconds": 20.0,
         "visibility_timeout_seconds": 86400,

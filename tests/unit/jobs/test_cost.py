@@ -3,6 +3,7 @@ from itertools import accumulate, islice, pairwise
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import quantum_volume
+from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 from aerq.jobs.cost import LEAST_TASK_SECONDS, bundle_sizes, estimate, task_sizes
@@ -42,6 +43,44 @@ class TestExperiment:
         plain = estimate(volume(8), options()).seconds
         assert estimate(volume(8), options(noise_model=model)).seconds > 5 * plain
         assert estimate(volume(8), options(noise_model=NoiseModel())).seconds == plain
+
+    @pytest.mark.parametrize("method", ["statevector", "density_matrix", "automatic"])
+    def test_counts_each_shot_where_something_hangs_on_an_outcome(self, method):
+        """As Aer does: where a gate or a save comes behind a measurement, and where all of them can come at the end."""
+        sampled, drawn_again = [], []
+        for qubits in (2, 6):
+            at_the_end = QuantumCircuit(qubits, qubits)
+            at_the_end.h(range(qubits))
+            at_the_end.t(range(qubits))
+            once = at_the_end.copy()
+            once.measure(0, 0)
+            once.h(range(1, qubits))
+            once.measure(range(1, qubits), range(1, qubits))
+            at_the_end.measure(range(qubits), range(qubits))
+            gate, save = at_the_end.copy(), at_the_end.copy()
+            gate.h(0)
+            gate.measure(0, 0)
+            save.save_statevector(pershot=True)
+            sampled += [at_the_end, once]
+            drawn_again += [gate, save]
+        for circuit in (*sampled, *drawn_again):
+            job = AerSimulator(method=method).run(circuit, shots=10, seed_simulator=1)
+            assert job.result().results[0].metadata["measure_sampling"] is (circuit in sampled)
+            few, many = (estimate(circuit, options(method=method, shots=shots)).seconds for shots in (10, 1010))
+            each_shot = (many - few) / 1000
+            assert each_shot > 5e-6 if circuit in drawn_again else each_shot < 2e-6
+
+    def test_takes_no_density_matrix_where_one_does_not_serve_all_shots(self):
+        model = NoiseModel()
+        model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["h"])
+        circuit = QuantumCircuit(2, 2)
+        circuit.h(0)
+        circuit.measure(0, 0)
+        given = options(method="automatic", noise_model=model)
+        assert estimate(circuit, given).method == "density_matrix"
+        circuit.h(0)
+        circuit.measure(0, 1)
+        assert estimate(circuit, given).method != "density_matrix"
 
     @pytest.mark.parametrize(
         "method",

@@ -62,3 +62,16 @@ def test_slots_name_and_celerys_own_options_are_passed_on(became):
     assert words[words.index("--concurrency") + 1] == "3"
     assert words[words.index("--hostname") + 1] == "mine@here"
     assert words[-2:] == ["-Q", "other"]
+
+
+def test_a_worker_gets_its_allocator_and_flower_none(became):
+    os.environ["AERQ_BROKER_URL"] = URL
+    os.environ.pop("LD_PRELOAD", None)
+    for command in ("worker", "flower"):
+        assert CliRunner().invoke(cli, [command]).exit_code == 0
+        os.environ.pop("LD_PRELOAD", None)
+    os.environ["AERQ_ALLOCATOR"] = "system"
+    assert CliRunner().invoke(cli, ["worker"]).exit_code == 0
+    worker, flower, plain = (environment.get("LD_PRELOAD", "") for _, environment in became)
+    assert "mimalloc" in worker
+    assert flower == plain == ""
