@@ -150,16 +150,18 @@ class AerKernel:
 
         For a short circuit it takes as long to make as the circuit itself.
         """
+        # Of these each task has its own, and nothing else in there hangs on them.
+        parameterizations = options.pop("parameterizations", [])
         key = id(config.options)
-        if "parameterizations" in options or not is_shared:
-            aer_config = generate_aer_config(circuits, self._backend.options, **options)
-        elif key in self._configs:
+        if is_shared and key in self._configs:
             aer_config = self._configs[key][1]
         else:
             aer_config = generate_aer_config(circuits, self._backend.options, **options)
-            self._configs[key] = config.options, aer_config
-            while len(self._configs) > _CONFIGS:
-                self._configs.popitem(last=False)
+            if is_shared:
+                self._configs[key] = config.options, aer_config
+                while len(self._configs) > _CONFIGS:
+                    self._configs.popitem(last=False)
+        aer_config.parameterizations = parameterizations
         aer_config.shots = config.shots
         aer_config.seed_simulator = config.seed_simulator
         aer_config.memory_slots = max(config.memory_slots, *(circuit.num_clbits for circuit in circuits))
