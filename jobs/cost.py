@@ -16,7 +16,7 @@ from qiskit.circuit import QuantumCircuit, Qubit
 from qiskit_aer.backends.backend_utils import BASIS_GATES
 
 from ..tasks.bundles import MOST_TASKS
-from ..tasks.plain import PLAIN_INSTRUCTIONS
+from ..tasks.plain import PLAIN_INSTRUCTIONS, count_operations
 from .options import RunOptions
 
 #: A task shorter than this costs more to send than to run.
@@ -83,7 +83,7 @@ def estimate(circuit: QuantumCircuit, options: RunOptions) -> Estimate:
         circuit: its circuit.
         options: the options of the run.
     """
-    names = circuit.count_ops()
+    names = count_operations(circuit)
     gates = sum(names.values())
     qubits = min(circuit.num_qubits, _MOST_QUBITS)
     noisy = options.noise_model is not None and bool(options.noise_model.noise_instructions)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from qiskit.circuit import ParameterExpression, QuantumCircuit
 from qiskit_aer.aererror import AerError
 
+from ..tasks.plain import count_operations
 from .anatomy import Anatomy
 from .binds import circuit_label
 from .errors import QobjValidationError
@@ -27,7 +28,7 @@ def check_widths(circuits: Sequence[QuantumCircuit], options: RunOptions) -> Non
         return
     widest = max(circuit.num_qubits for circuit in circuits)
     for index, circuit in enumerate(circuits):
-        whole = [name for name in circuit.count_ops() if name.startswith(_WHOLE_STATE)]
+        whole = [name for name in count_operations(circuit) if name.startswith(_WHOLE_STATE)]
         if whole and circuit.num_qubits < widest:
             raise QobjValidationError(
                 f"{circuit_label(index, circuit)} has {whole[0]!r} on {circuit.num_qubits} qubits, but with "
@@ -40,7 +41,7 @@ def check_control_flow(circuits: Sequence[QuantumCircuit], options: RunOptions) 
     truncation = bool(options.aer.get("enable_truncation", True))
     noise_model = options.noise_model
     for index, circuit in enumerate(circuits):
-        if not circuit.has_control_flow_op() and circuit.count_ops().keys().isdisjoint({"jump", "mark", "store"}):
+        if not circuit.has_control_flow_op() and count_operations(circuit).keys().isdisjoint({"jump", "mark", "store"}):
             continue
         # Aer looks at a circuit with parameters as it is before it binds and cuts it.
         for cut in {truncation, truncation and not circuit.num_parameters}:
@@ -76,7 +77,7 @@ def check_multiplexers(circuits: Sequence[QuantumCircuit], options: RunOptions) 
     if not options.aer.get("enable_truncation", True):
         return
     for index, circuit in enumerate(circuits):
-        if not circuit.has_control_flow_op() and "multiplexer" not in circuit.count_ops():
+        if not circuit.has_control_flow_op() and "multiplexer" not in count_operations(circuit):
             continue
         anatomy = _anatomy(index, circuit, truncation=True)
         places = sorted({qubit for operation in anatomy.operations for qubit in operation.qubits})

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from qiskit.circuit import QuantumCircuit
 
 from ..tasks.kernel import NO_MEMORY_LIMIT
+from ..tasks.plain import count_operations
 from .binds import circuit_label
 from .errors import QobjValidationError
 from .options import RunOptions
@@ -126,7 +127,7 @@ class MemoryPlanner:
         qubits, method = circuit.num_qubits, self._options.method
         if method != "automatic":
             return needed_mb(method, qubits, self._precision)
-        doublings = max((_OPERATORS.get(name, 1) for name in circuit.count_ops()), default=1)
+        doublings = max((_OPERATORS.get(name, 1) for name in count_operations(circuit)), default=1)
         if self._noisy and self._options.shots > 1 << qubits:
             doublings = max(doublings, _DOUBLINGS["density_matrix"])
         return needed_mb("statevector", doublings * qubits, self._precision)

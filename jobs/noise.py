@@ -12,6 +12,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, PauliError, PauliLindbladError
 
+from ..tasks.plain import count_operations
 from .errors import QobjValidationError
 
 #: Errors that are no mixture of gates; with them Aer applies channels to the state.
@@ -121,7 +122,7 @@ def circuits_bring_noise(circuits: Sequence[QuantumCircuit], model: NoiseModel |
 
 
 def _brings_noise(circuit: QuantumCircuit, passes: bool) -> bool:
-    names = circuit.count_ops()
+    names = count_operations(circuit)
     if "quantum_channel" in names or (passes and "delay" in names):
         return True
     if not circuit.has_control_flow_op():

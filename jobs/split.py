@@ -217,6 +217,8 @@ class _Job:
         }
         seed = self._seeds.at(pieces[0].first)
         config = QobjConfig(self._options.shots, seed, self._kernel_options, **self._shared)
+        if len(pieces) == 1:  # of very many tasks the grouping takes as long as all the rest
+            return places, config, (self._experiment(pieces),)
         runs = (list(run) for _, run in groupby(pieces, key=lambda piece: piece.circuit))
         return places, config, tuple(self._experiment(run) for run in runs)
 

@@ -30,6 +30,7 @@ from qiskit_aer.backends.controller_wrappers import AerCircuit
 from qiskit_aer.library.save_instructions.save_data import SaveData
 from qiskit_aer.noise.errors.base_quantum_error import QuantumChannelInstruction
 
+from ..tasks.plain import count_operations
 from ..tasks.wire.errors import EncodingError
 from ..tasks.wire.kinds import STANDARD_GATES
 from ..tasks.wire.nesting import check_nesting
@@ -130,7 +131,7 @@ class _CircuitCheck:
     def _check_body(self, body: QuantumCircuit, *, in_loop: bool, repeated: bool) -> None:
         standard = STANDARD_GATES if self._basis is None else STANDARD_GATES & self._basis
         # One look at the names of all, so that the usual circuit needs none at each.
-        all_standard = body.count_ops().keys() <= standard | _PLAIN
+        all_standard = count_operations(body).keys() <= standard | _PLAIN
         for variable in body.iter_vars() if body.num_vars else ():
             if not hasattr(variable.type, "width"):
                 raise QobjValidationError(

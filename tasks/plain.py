@@ -7,7 +7,7 @@ what was found travels and goes to Aer's C++ as it is. Whatever is not plain is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,15 @@ class PlainCircuit:
         return circuit
 
 
+def count_operations(circuit: QuantumCircuit) -> Mapping[str, int]:
+    """How often each instruction is there, by its name: `QuantumCircuit.count_ops` without its order by number.
+
+    A submit asks for it several times for each circuit, and to put a few names in order takes longer than to count.
+    """
+    counts: Mapping[str, int] = circuit._data.count_ops()
+    return counts
+
+
 def plain_of(circuit: QuantumCircuit) -> PlainCircuit | None:
     """A circuit as a plain one; None if its instructions or variables say that it is none.
 
@@ -102,7 +111,7 @@ def plain_of(circuit: QuantumCircuit) -> PlainCircuit | None:
         The plain circuit. Its operations are read as they are asked for, once, and raise `NotPlainError` at one that
         is not what its name says.
     """
-    names = circuit.count_ops().keys()
+    names = count_operations(circuit).keys()
     if not names <= PLAIN_INSTRUCTIONS or circuit.num_identifiers:
         return None
     if circuit.num_parameters and "cu" in names:
