@@ -31,8 +31,8 @@ _SEPARATORS = frozenset(" :\t\n")
 _OPTIONS = {
     # Addresses are reserved by the GiB. What is only reserved must not count as memory of a slot (RLIMIT_DATA).
     "MIMALLOC_ARENA_EAGER_COMMIT": "0",
-    # What is larger is a mapping of its own and goes back to the system when it is let go, as with glibc: addresses that
-    # were kept would count for the slot.
+    # What is larger is a mapping of its own and goes back to the system when it is let go, as with glibc: what is kept
+    # counts for the slot.
     "MIMALLOC_ARENA_MAX_OBJECT_SIZE": "4M",
 }
 
