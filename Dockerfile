@@ -5,6 +5,8 @@ ENV PATH=/opt/aerq/bin:$PATH \
     PYTHONUNBUFFERED=1
 CMD ["aerq", "worker"]
 WORKDIR /build
+# What mimalloc needs, the allocator of workers.
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends libatomic1 && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --create-home --uid 10001 aerq
 
 # The packages first: they change less often than the code, and are much larger.

@@ -15,10 +15,14 @@ every such process all along.
 from __future__ import annotations
 
 import ctypes
+import logging
+import subprocess
 import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 #: The two values of the setting `allocator`.
 MIMALLOC, SYSTEM = "mimalloc", "system"
@@ -28,6 +32,12 @@ _PACKAGE, _LIBRARY = "cmeel-mimalloc", "libmimalloc.so"
 _PRELOAD = "LD_PRELOAD"
 #: The loader takes each of these for the end of a path.
 _SEPARATORS = frozenset(" :\t\n")
+#: A process that ends with 0 if it has mimalloc; it loads as little as it can.
+_LOOK = [
+    *(sys.executable, "-I", "-S", "-c"),
+    "import ctypes, sys; sys.exit(0 if hasattr(ctypes.CDLL(None), 'mi_version') else 'it was not preloaded')",
+]
+_LOOK_SECONDS = 30
 _OPTIONS = {
     # Addresses are reserved by the GiB. What is only reserved must not count as memory of a slot (RLIMIT_DATA).
     "MIMALLOC_ARENA_EAGER_COMMIT": "0",
@@ -45,20 +55,41 @@ def allocator_environment(environment: Mapping[str, str]) -> dict[str, str]:
             mimalloc that it sets, stay as they are.
 
     Returns:
-        What to add to them; nothing for the system's allocator, or where mimalloc is not to be had.
+        What to add to them; nothing for the system's allocator, or where mimalloc is not to be had. Where it is there
+        and cannot be loaded, the log says so.
     """
     if environment.get(_VARIABLE) == SYSTEM or environment.get(_PRELOAD) or not sys.platform.startswith("linux"):
         return {}
     library = _library()
     if library is None or _SEPARATORS & set(library):
         return {}
-    options = {name: value for name, value in _OPTIONS.items() if name not in environment}
-    return {_PRELOAD: library, **options}
+    found = {_PRELOAD: library, **{name: value for name, value in _OPTIONS.items() if name not in environment}}
+    if reason := _why_not({**environment, **found}):
+        logger.warning("workers take memory from the system, because mimalloc cannot be loaded: %s", reason)
+        return {}
+    return found
 
 
 def allocator_in_use() -> str:
     """The allocator of this process: `mimalloc`, or `system` for whatever else it has."""
     return MIMALLOC if hasattr(ctypes.CDLL(None), "mi_version") else SYSTEM
+
+
+def _why_not(environment: Mapping[str, str]) -> str:
+    """Why a process with this environment would not have mimalloc; empty if it would.
+
+    A small system may lack a library that mimalloc needs (libatomic), and then no process of that environment starts.
+    """
+    try:
+        ended = subprocess.run(  # noqa: S603 - arguments of our own, no shell
+            _LOOK, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LOOK_SECONDS
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    if ended.returncode == 0:
+        return ""
+    lines = ended.stderr.strip().splitlines()
+    return lines[-1] if lines else f"a process with it ended with {ended.returncode}"
 
 
 def _library() -> str | None:

@@ -70,6 +70,17 @@ def test_a_path_that_the_loader_would_cut_is_left_alone(monkeypatch, tmp_path, f
     assert allocator_environment({}) == {}
 
 
+def test_what_cannot_be_loaded_is_left_alone_and_told(monkeypatch, tmp_path, caplog):
+    """A small image may lack what mimalloc needs, and with a broken preload no worker would start."""
+    library = tmp_path / "libmimalloc.so"
+    library.write_bytes(b"no library")
+    monkeypatch.setattr(allocator, "_library", lambda: str(library))
+    assert allocator_environment({}) == {}
+    assert "mimalloc cannot be loaded: it was not preloaded" in caplog.text
+    monkeypatch.setattr(allocator, "_LOOK", ["/no/such/python"])
+    assert allocator_environment({}) == {}
+
+
 def test_a_system_without_it_is_left_alone(monkeypatch):
     monkeypatch.setattr(allocator.sys, "platform", "darwin")
     assert allocator_environment({}) == {}
