@@ -258,6 +258,8 @@ def ratios(report: Mapping[str, Any]) -> dict[str, float]:
     if "submit" in report:
         found["run() returns, seconds"] = report["submit"]["seconds"]["1"]
     if trips := report.get("round_trip_seconds"):
+        for which in ("p50", "p99"):
+            found[f"round trip {which}, milliseconds"] = 1000 * trips["aerq"][which]
         found["round trip p50: aerq / plain Celery doing nothing"] = trips["aerq"]["p50"] / trips[nothing]["p50"]
     if "statevector" in report:
         found["statevector: aerq - local, seconds"] = report["statevector"]["difference"]

@@ -61,10 +61,10 @@ def allocator_environment(environment: Mapping[str, str]) -> dict[str, str]:
     if environment.get(_VARIABLE) == SYSTEM or environment.get(_PRELOAD) or not sys.platform.startswith("linux"):
         return {}
     library = _library()
-    if library is None or _SEPARATORS & set(library):
+    if library is None:
         return {}
     found = {_PRELOAD: library, **{name: value for name, value in _OPTIONS.items() if name not in environment}}
-    if reason := _why_not({**environment, **found}):
+    if reason := _why_not(library, {**environment, **found}):
         logger.warning("workers take memory from the system, because mimalloc cannot be loaded: %s", reason)
         return {}
     return found
@@ -75,11 +75,13 @@ def allocator_in_use() -> str:
     return MIMALLOC if hasattr(ctypes.CDLL(None), "mi_version") else SYSTEM
 
 
-def _why_not(environment: Mapping[str, str]) -> str:
+def _why_not(library: str, environment: Mapping[str, str]) -> str:
     """Why a process with this environment would not have mimalloc; empty if it would.
 
     A small system may lack a library that mimalloc needs (libatomic), and then no process of that environment starts.
     """
+    if _SEPARATORS & set(library):
+        return f"its path {library!r} has a character that ends a path in {_PRELOAD}"
     try:
         ended = subprocess.run(  # noqa: S603 - arguments of our own, no shell
             _LOOK, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LOOK_SECONDS
@@ -89,7 +91,7 @@ def _why_not(environment: Mapping[str, str]) -> str:
     if ended.returncode == 0:
         return ""
     lines = ended.stderr.strip().splitlines()
-    return lines[-1] if lines else f"a process with it ended with {ended.returncode}"
+    return lines[0] if lines else f"a process with it ended with {ended.returncode}"
 
 
 def _library() -> str | None:
@@ -99,7 +101,6 @@ def _library() -> str | None:
     except metadata.PackageNotFoundError:
         return None
     for file in files:
-        path = Path(file.locate())
-        if file.name == _LIBRARY and path.exists():
-            return str(path)
+        if file.name == _LIBRARY:
+            return str(Path(file.locate()))
     return None
