@@ -126,6 +126,7 @@ class AerKernel:
         found: dict[str, Any] = self._backend._controller.execute(
             aer_circuits, self._noise_dict(noise_model), aer_config
         )
+        aer_config.parameterizations = []  # it is kept, and they may be many
         return found
 
     def _compiled(self, circuits: list[Any], options: dict[str, Any]) -> tuple[Any, NoiseModel | None]:
