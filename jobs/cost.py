@@ -53,6 +53,8 @@ _WIDEST_BOND_BITS = 6
 _TENSOR_ELEMENT = 4e-9
 #: Methods whose time follows from nothing that is known before they run.
 UNTOLD_METHODS = frozenset({"extended_stabilizer", "tensor_network"})
+#: What changes no state, and so stands in nobody's way.
+_WAITING = frozenset({"barrier", "delay", "id"})
 #: Larger states fit no machine, and their cost no float.
 _MOST_QUBITS = 40
 
@@ -210,25 +212,29 @@ def _goes_on_behind_measurements(circuit: QuantumCircuit, measurements: int) -> 
         measurements: how many measurements it has.
     """
     data = circuit._data
-    left, place = measurements, len(data)
+    left, end = measurements, len(data)
+    # What comes behind the last measurement or save is cut off by Aer.
+    while end and data[end - 1].name != "measure" and not data[end - 1].name.startswith("save_"):
+        end -= 1
+    place = end
     while left and place:
         place -= 1
         name = data[place].name
         if name == "measure":
             left -= 1
-        elif name != "barrier":
+        elif name not in _WAITING:
             break
     if not left:  # all of them stand at the end
         return False
     measured: set[Qubit] = set()
-    for instruction in data:
+    for instruction in data[:end]:
         name = instruction.name
         if name == "measure":
             measured.update(instruction.qubits)
         elif name.startswith("save_"):
             if measured:
                 return True
-        elif name != "barrier" and not measured.isdisjoint(instruction.qubits):
+        elif name not in _WAITING and not measured.isdisjoint(instruction.qubits):
             return True
     return False
 

@@ -61,7 +61,11 @@ class TestExperiment:
             gate.h(0)
             gate.measure(0, 0)
             save.save_statevector(pershot=True)
-            sampled += [at_the_end, once]
+            waiting, unseen = at_the_end.copy(), at_the_end.copy()
+            waiting.delay(10, 0)
+            waiting.id(1)
+            unseen.rz(0.1, 0)
+            sampled += [at_the_end, once, waiting, unseen]
             drawn_again += [gate, save]
         for circuit in (*sampled, *drawn_again):
             job = AerSimulator(method=method).run(circuit, shots=10, seed_simulator=1)

@@ -3,10 +3,11 @@ import re
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import Gate, Instruction, Parameter, ParameterVector
+from qiskit.circuit import Gate, Instruction, Parameter, ParameterVector, QuantumRegister
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.controlflow import BoxOp, BreakLoopOp
 from qiskit.circuit.library import (
+    BlueprintCircuit,
     CCXGate,
     CXGate,
     HGate,
@@ -482,3 +483,32 @@ class TestOtherThings:
         before = circuit.copy()
         validate(circuit, [{A: [1], B: [2]}])
         assert circuit == before
+
+
+class _Unbuilt(BlueprintCircuit):
+    """Has nothing in it before somebody asks Qiskit for it."""
+
+    def __init__(self, angle=0.5, gate=None):
+        super().__init__(QuantumRegister(3))
+        self._angle, self._gate = angle, gate
+
+    def _check_configuration(self, raise_on_failure=True):
+        return True
+
+    def _build(self):
+        if not self._is_built:
+            super()._build()
+            self.rx(self._angle, 0)
+            if self._gate is not None:
+                self.append(self._gate, range(3))
+
+
+@pytest.mark.filterwarnings("ignore:.*BlueprintCircuit.*:DeprecationWarning")
+def test_a_circuit_that_qiskit_has_not_built_yet_is_looked_at():
+    """Promise 2: what stands in it is known only once it is built."""
+    assert not _Unbuilt()._data
+    validate([_Unbuilt()])
+    with pytest.raises(QobjValidationError, match=r"'qft'.*transpile it for this backend"):
+        validate([_Unbuilt(gate=QFTGate(3))])
+    with pytest.raises(QobjValidationError, match="not a finite number"):
+        validate([_Unbuilt(float("nan"))])
