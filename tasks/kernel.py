@@ -123,10 +123,12 @@ class AerKernel:
         for number, aer_circuit in enumerate(aer_circuits):
             aer_circuit.circ_id = number
         aer_config = self._config(circuits, qobj.config, options, is_shared=as_asked)
-        found: dict[str, Any] = self._backend._controller.execute(
-            aer_circuits, self._noise_dict(noise_model), aer_config
-        )
-        aer_config.parameterizations = []  # it is kept, and they may be many
+        try:
+            found: dict[str, Any] = self._backend._controller.execute(
+                aer_circuits, self._noise_dict(noise_model), aer_config
+            )
+        finally:
+            aer_config.parameterizations = []  # it is kept, and they may be many
         return found
 
     def _compiled(self, circuits: list[Any], options: dict[str, Any]) -> tuple[Any, NoiseModel | None]:

@@ -36,6 +36,7 @@ def test_addresses_that_are_only_reserved_are_no_memory():
     """A slot's limit counts what it may write to (RLIMIT_DATA); mimalloc by itself makes a GiB of that at once."""
     code = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmData:')))"
     environment = {**os.environ, **allocator_environment({})}
+    assert "mimalloc" in environment["LD_PRELOAD"]
     seen = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert int(seen.stdout) < 256 * 1024
 
